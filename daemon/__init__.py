@@ -1,0 +1,1 @@
+"""The program: private; nobody imports it."""

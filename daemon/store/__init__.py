@@ -1,0 +1,1 @@
+"""The store: SQL in named queries, numbered migrations, one writing connection."""

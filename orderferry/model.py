@@ -1,0 +1,445 @@
+"""The values that travel between platforms and the hub: frozen, and checked once, when they are made.
+
+Money is a `Decimal` with its currency, times are aware UTC, a missing required field raises `Malformed`. Nothing here
+is ever filled with a guess: what a platform does not tell is `None`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from msgspec import Struct
+
+from orderferry.errors import Malformed
+
+MAX_TEXT = 500
+MAX_COMMENT = 10_000
+MAX_LINES = 2_000
+MAX_QUANTITY = 1_000_000
+MAX_AMOUNT = Decimal(1_000_000_000)
+
+
+class Value(Struct, frozen=True, kw_only=True, forbid_unknown_fields=False):
+    """What all values share: immutable, compared by content, text of sane length."""
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if value.__class__ is str and len(value) > MAX_TEXT:
+                _check_text(type(self).__name__, name, value)
+
+
+def _check_text(owner: str, name: str, value: str) -> None:
+    limit = MAX_COMMENT if name in _LONG_TEXTS else MAX_TEXT
+    if len(value) > limit:
+        raise Malformed(f"{owner}.{name} has {len(value):,} characters; the longest that makes sense is {limit:,}")
+
+
+_LONG_TEXTS = frozenset({"comment", "description", "message"})
+
+
+def utc(moment: datetime, what: str) -> datetime:
+    """The same moment, checked to be aware and in UTC; raises `Malformed` naming `what` otherwise."""
+    if moment.tzinfo is None or moment.utcoffset() != timedelta(0):
+        raise Malformed(f"{what} must be a time in UTC, not {moment.isoformat()}")
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+
+
+class Money(Struct, frozen=True):
+    """An amount in a currency (ISO 4217, three capital letters)."""
+
+    amount: Decimal
+    currency: str
+
+    def __post_init__(self) -> None:
+        currency = self.currency
+        if len(currency) != 3 or not (currency.isascii() and currency.isalpha() and currency.isupper()):
+            raise Malformed(f"{currency[:20]!r} is not a currency code such as PLN")
+        if not self.amount.is_finite() or abs(self.amount) >= MAX_AMOUNT:
+            raise Malformed(f"{str(self.amount)[:30]} {currency} is not an amount that an order can have")
+
+    @classmethod
+    def of(cls, text: str, currency: str) -> Money:
+        """Reads an amount from a platform's text such as "123.45"; raises `Malformed` if it is no number."""
+        try:
+            return cls(Decimal(text), currency)
+        except (ArithmeticError, TypeError, ValueError) as error:
+            if isinstance(error, Malformed):
+                raise
+            raise Malformed(f"{str(text)[:30]!r} is not an amount of money") from error
+
+    def __add__(self, other: Money) -> Money:
+        self._same_currency(other)
+        return Money(self.amount + other.amount, self.currency)
+
+    def __sub__(self, other: Money) -> Money:
+        self._same_currency(other)
+        return Money(self.amount - other.amount, self.currency)
+
+    def __mul__(self, quantity: int) -> Money:
+        return Money(self.amount * quantity, self.currency)
+
+    def __ge__(self, other: Money) -> bool:
+        self._same_currency(other)
+        return self.amount >= other.amount
+
+    def __str__(self) -> str:
+        return f"{self.amount:.2f} {self.currency}"
+
+    def _same_currency(self, other: Money) -> None:
+        if self.currency != other.currency:
+            raise ValueError(f"{self} and {other} are of different currencies")
+
+
+class Role(StrEnum):
+    """Which side an account stands on."""
+
+    MARKETPLACE = "marketplace"
+    SHOP = "shop"
+
+
+class Stage(StrEnum):
+    """How far the purchase has come, by the platform that it was made on."""
+
+    PLACED = "placed"  # bought; the delivery form isn't complete
+    READY = "ready"  # the form is complete: forward now
+    CANCELLED = "cancelled"
+    MERGED = "merged"  # replaced by another order that carries its lines
+
+
+class PaymentKind(StrEnum):
+    """How the buyer pays."""
+
+    ONLINE = "online"
+    CASH_ON_DELIVERY = "cash_on_delivery"
+    TRANSFER = "transfer"
+    DEFERRED = "deferred"
+    OTHER = "other"
+
+
+class Address(Value, frozen=True, kw_only=True):
+    """A postal address; `country` is ISO 3166-1 alpha-2."""
+
+    first_name: str | None = None
+    last_name: str | None = None
+    company: str | None = None
+    street: str
+    street2: str | None = None
+    city: str
+    postcode: str | None = None
+    state: str | None = None
+    country: str
+    phone: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.country) != 2 or not (self.country.isalpha() and self.country.isupper()):
+            raise Malformed(f"{self.country[:20]!r} is not a country code such as PL")
+
+
+class Buyer(Value, frozen=True, kw_only=True):
+    """Who bought; `login` is his name on the marketplace."""
+
+    id: str | None = None
+    login: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    company: str | None = None
+    guest: bool = False
+    language: str | None = None
+
+
+class Invoice(Value, frozen=True, kw_only=True):
+    """The buyer wants an invoice made out to this address; `tax_id` as the platform gave it (NIP, VAT-EU ...)."""
+
+    address: Address
+    tax_id: str | None = None
+    tax_id_kind: str | None = None
+
+
+class PickupPoint(Value, frozen=True, kw_only=True):
+    """A parcel locker or a shop where the parcel waits; `id` is the carrier's code, such as POZ08A."""
+
+    id: str
+    name: str | None = None
+    description: str | None = None
+    address: Address | None = None
+
+
+class Delivery(Value, frozen=True, kw_only=True):
+    """How and where the parcel goes, and what the buyer pays for it (gross)."""
+
+    method_id: str | None = None
+    method: str | None = None
+    cost: Money
+    address: Address | None = None
+    pickup_point: PickupPoint | None = None
+
+
+class Payment(Value, frozen=True, kw_only=True):
+    """How the order is paid, and how much has come in; `paid` is None while nothing is known to have come."""
+
+    kind: PaymentKind
+    id: str | None = None
+    provider: str | None = None
+    paid: Money | None = None
+    paid_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.paid_at is not None:
+            utc(self.paid_at, "Payment.paid_at")
+
+    def covers(self, total: Money) -> bool:
+        """Whether what has come in is the whole total; never true for another currency."""
+        return self.paid is not None and self.paid.currency == total.currency and self.paid >= total
+
+
+class Line(Value, frozen=True, kw_only=True):
+    """One line of an order; prices are gross, `total` is for the whole quantity.
+
+    `goods` is False for what has no stock: a service, a deposit. `tax_rate` is in per cent, where the platform tells.
+    """
+
+    id: str
+    name: str
+    quantity: int
+    unit_price: Money
+    total: Money
+    offer_id: str | None = None
+    sku: str | None = None
+    ean: str | None = None
+    tax_rate: Decimal | None = None
+    goods: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.quantity <= MAX_QUANTITY:
+            raise Malformed(f"line {self.id}: a quantity of {self.quantity} can't be right")
+        if self.unit_price.currency != self.total.currency:
+            raise Malformed(f"line {self.id}: its price and its total are of different currencies")
+
+
+class Order(Value, frozen=True, kw_only=True):
+    """One purchase as its platform tells it now.
+
+    `external_id` is the platform's own id, `revision` its mark of this very state (None where it has none), and
+    `updated_at` orders two states in time. `total` is what the buyer pays, carried and never recomputed. `shipped` says
+    that every line has already been handed to a carrier, `ships_itself` that the marketplace ships from its own stock.
+    """
+
+    external_id: str
+    revision: str | None = None
+    stage: Stage
+    ordered_at: datetime
+    updated_at: datetime
+    buyer: Buyer
+    lines: tuple[Line, ...]
+    delivery: Delivery
+    payment: Payment
+    total: Money
+    invoice: Invoice | None = None
+    comment: str | None = None
+    site: str | None = None
+    shipped: bool = False
+    ships_itself: bool = False
+    parcels: tuple[Parcel, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.external_id:
+            raise Malformed("an order must have an id")
+        if not self.lines:
+            raise Malformed("an order must have a line")
+        if len(self.lines) > MAX_LINES:
+            raise Malformed(f"an order of {len(self.lines):,} lines is beyond the limit of {MAX_LINES:,}")
+        utc(self.ordered_at, "Order.ordered_at")
+        utc(self.updated_at, "Order.updated_at")
+        currency = self.total.currency
+        if self.delivery.cost.currency != currency or any(line.total.currency != currency for line in self.lines):
+            raise Malformed(f"the order's amounts are not all in {currency}")
+        if self.stage is Stage.READY and self.delivery.address is None and self.delivery.pickup_point is None:
+            raise Malformed("the order is ready, but has neither an address nor a pickup point")
+
+    @property
+    def paid(self) -> bool:
+        """Whether the whole total has come in."""
+        return self.payment.covers(self.total)
+
+
+class Parcel(Value, frozen=True, kw_only=True):
+    """A parcel on its way. `carrier` is one of the account's carriers or free text; `number` the tracking number."""
+
+    carrier: str
+    number: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.number or len(self.number) > 64:
+            raise Malformed("a tracking number has 1 to 64 characters")
+
+
+class MalformedOrder(Value, frozen=True, kw_only=True):
+    """An order that could not be understood: its raw text is kept, `reason` says what was wrong with which field."""
+
+    external_id: str | None
+    reason: str
+    raw: bytes
+
+
+class Echo(Value, frozen=True, kw_only=True):
+    """One of our own forwarded orders, met again while fetching from a shop: nothing is imported from it but `paid`.
+
+    `paid` is None where the shop's word does not count (cash on delivery in WooCommerce).
+    """
+
+    reference: str
+    id: str
+    paid: bool | None = None
+    status: str | None = None
+
+
+class Page(Value, frozen=True, kw_only=True):
+    """One answer of `fetch_orders`.
+
+    `cursor` is the plugin's own opaque text: it is stored together with the orders, and handed back with the next call.
+    `more` asks to be called again at once. `sweep` marks a page of the second look that finds what the first missed.
+    """
+
+    orders: tuple[Order, ...] = ()
+    malformed: tuple[MalformedOrder, ...] = ()
+    echoes: tuple[Echo, ...] = ()
+    cursor: str
+    more: bool = False
+    sweep: bool = False
+
+    def __post_init__(self) -> None:
+        """A cursor may be of any length."""
+
+
+class ForwardDelivery(Value, frozen=True, kw_only=True):
+    """What the shop is told of the delivery; `method` is None where the settings withhold it.
+
+    `shop_method` is the shop's own delivery method by the seller's map, where there is an entry.
+    """
+
+    cost: Money
+    address: Address | None = None
+    pickup_point: PickupPoint | None = None
+    method: str | None = None
+    shop_method: str | None = None
+
+
+class ForwardPayment(Value, frozen=True, kw_only=True):
+    """What the shop is told of the payment; `shop_method` is the shop's own payment method by the seller's map."""
+
+    kind: PaymentKind
+    paid: bool
+    id: str | None = None
+    provider: str | None = None
+    paid_at: datetime | None = None
+    shop_method: str | None = None
+
+
+class ForwardOrder(Value, frozen=True, kw_only=True):
+    """Exactly what a shop may be told of an order: what the settings withhold is not in it.
+
+    `number` is the hub's own number, `reference` the marker to be put into the shop's order, `status` the shop's status
+    that the new order takes. `fields` are the seller's free fields: the shop's key -> its value.
+    """
+
+    number: int
+    reference: str
+    source: str
+    source_platform: str
+    external_id: str
+    ordered_at: datetime
+    total: Money
+    lines: tuple[Line, ...]
+    delivery: ForwardDelivery
+    buyer: Buyer
+    invoice: Invoice | None = None
+    payment: ForwardPayment | None = None
+    comment: str | None = None
+    status: str | None = None
+    fields: Mapping[str, str] = {}
+
+
+class ShopOrder(Value, frozen=True, kw_only=True):
+    """An order as the shop holds it.
+
+    `id` finds it by API, `number` is what people see. `total` is the shop's own figure, to be compared with
+    the marketplace's. `stock_fell` is None where the shop does not tell. Each warning is one plain sentence without buyer data.
+    """
+
+    id: str
+    number: str
+    total: Money | None = None
+    status: str | None = None
+    stock_fell: bool | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class OrderRef(Value, frozen=True, kw_only=True):
+    """Names an order on the account that is asked: there its id, and our reference where it has one."""
+
+    id: str
+    reference: str | None = None
+
+
+class PaymentState(Value, frozen=True, kw_only=True):
+    """What `set_payment` tells the shop."""
+
+    paid: bool
+    amount: Money | None = None
+    id: str | None = None
+
+
+class ProductKey(Value, frozen=True, kw_only=True):
+    """By what a shop's product is looked for: its SKU first, then its EAN."""
+
+    sku: str | None = None
+    ean: str | None = None
+
+
+class Product(Value, frozen=True, kw_only=True):
+    """A shop's product or variation; `stock` is None where the shop does not count it."""
+
+    id: str
+    parent_id: str | None = None
+    sku: str | None = None
+    ean: str | None = None
+    name: str | None = None
+    stock: int | None = None
+
+
+class ChoiceKind(StrEnum):
+    """The lists that a platform can give for the mapping tables."""
+
+    STATUSES = "statuses"
+    PAYMENTS = "payments"
+    DELIVERIES = "deliveries"
+    CARRIERS = "carriers"
+
+
+class Choice(Value, frozen=True, kw_only=True):
+    """One entry of such a list."""
+
+    id: str
+    title: str
+
+
+class CheckReport(Value, frozen=True, kw_only=True):
+    """What `check` found: a sentence of success, sentences worth the seller's attention, capabilities missing here.
+
+    `missing` holds names of `Capability` flags in lower case, each with the reason.
+    """
+
+    summary: str
+    notes: tuple[str, ...] = ()
+    missing: Mapping[str, str] = {}

@@ -1,0 +1,203 @@
+"""The base of every platform, and the account that the daemon hands to it.
+
+A platform subclasses `Platform`, declares its `capabilities`, and overrides the hooks that they stand for, each marked
+with `@hookimpl`. The daemon makes one instance for each configured account. The methods below are the hooks' typed
+specifications: mypy compares an override with them, pluggy its argument names, the loader the flags.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
+
+from orderferry.capability import Capability
+from orderferry.hooks import hookspec
+from orderferry.model import (
+    CheckReport,
+    Choice,
+    ChoiceKind,
+    ForwardOrder,
+    OrderRef,
+    Page,
+    Parcel,
+    PaymentState,
+    Product,
+    ProductKey,
+    Role,
+    ShopOrder,
+)
+from orderferry.settings import Settings
+
+if TYPE_CHECKING:
+    from orderferry.http import Auth, Http, Limits
+    from orderferry.oauth import TokenStore
+
+SettingsT = TypeVar("SettingsT", bound=Settings)
+
+
+class Clock(Protocol):
+    """Time as the daemon sees it; tests hand in one that they move by themselves."""
+
+    def now(self) -> datetime:
+        """The present moment, aware and in UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds from some fixed point, never going back: for measuring spans."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Waits; returns at once for zero or less."""
+
+
+class Log(Protocol):
+    """The account's logger: a short event name and loggable values; no buyer data, no secrets."""
+
+    def debug(self, event: str, **values: object) -> object: ...
+    def info(self, event: str, **values: object) -> object: ...
+    def warning(self, event: str, **values: object) -> object: ...
+
+
+class OpenHttp(Protocol):
+    """How a plugin gets its HTTP client: see `orderferry.http.Http`."""
+
+    def __call__(
+        self,
+        base_url: str,
+        *,
+        auth: Auth | None = None,
+        limits: Limits | None = None,
+        headers: Mapping[str, str] | None = None,
+        explain: Callable[[bytes], str | None] | None = None,
+    ) -> Http: ...
+
+
+class Progress(Protocol):
+    """What an `add_order` of several steps remembers between its tries."""
+
+    @property
+    def value(self) -> str | None:
+        """What was saved last time, None on the first try."""
+
+    async def save(self, text: str) -> None:
+        """Returns when the text is on disk."""
+
+
+class Account(Generic[SettingsT]):
+    """One configured account, as its platform sees it.
+
+    `tokens` keeps OAuth tokens sealed on disk. `reference_prefix` begins every reference of this installation: an order
+    in a shop whose reference starts so was forwarded by us.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        role: Role,
+        settings: SettingsT,
+        http: OpenHttp,
+        clock: Clock,
+        log: Log,
+        tokens: TokenStore,
+        reference_prefix: str,
+    ) -> None:
+        self.name = name
+        self.role = role
+        self.settings = settings
+        self.http = http
+        self.clock = clock
+        self.log = log
+        self.tokens = tokens
+        self.reference_prefix = reference_prefix
+
+
+class Platform(Generic[SettingsT]):
+    """A kind of system; subclass it and override the hooks that `capabilities` names.
+
+    `id` is what `platform = "..."` says in config.toml. `poll_every` is how often orders are fetched unless the seller
+    says otherwise, `statuses` the map from the hub's own statuses to the platform's until he writes one, `concurrency`
+    how many hook calls may run at once for one account, `call_limit` the seconds after which a hook call is given up.
+    """
+
+    id: ClassVar[str]
+    title: ClassVar[str]
+    role: ClassVar[Role]
+    Settings: ClassVar[type[Settings]]
+    capabilities: ClassVar[Capability]
+    poll_every: ClassVar[timedelta] = timedelta(hours=1)
+    statuses: ClassVar[Mapping[str, str]] = {}
+    concurrency: ClassVar[int] = 4
+    call_limit: ClassVar[float] = 120.0
+
+    def __init__(self, account: Account[SettingsT]) -> None:
+        self.account = account
+
+    @hookspec(firstresult=True)
+    async def fetch_orders(self, cursor: str | None) -> Page:
+        """One page of orders that are new or have changed since `cursor`; None asks to begin.
+
+        Called every `poll_every`, on command, and again at once while `Page.more`. The page and its cursor are stored
+        together: what was answered before may be answered again, and after a crash it is. Repeats are harmless.
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    async def add_order(self, order: ForwardOrder, progress: Progress) -> ShopOrder:
+        """Adds the order to the shop, with its reference inside, and answers what the shop made of it.
+
+        Called again for the same order only after `find_order` said that it is not there. Raise `Unsure` for every
+        answer that leaves a doubt; `Rejected` where the shop has said no.
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    async def find_order(self, reference: str, since: datetime) -> ShopOrder | None:
+        """Looks for the order with exactly this reference, added at `since` or later; changes nothing.
+
+        None means that the shop has truly said "not there". A search that failed or was partial must raise.
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    async def set_status(self, ref: OrderRef, status: str) -> None:
+        """Sets one of the platform's statuses. May be repeated; the same status again changes nothing."""
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    async def set_payment(self, ref: OrderRef, payment: PaymentState) -> None:
+        """Tells the shop whether the order is paid. May be repeated."""
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    async def set_tracking(self, ref: OrderRef, parcels: Sequence[Parcel]) -> None:
+        """Makes the platform know all these parcels: reads what is there, compares, adds what is missing."""
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    async def list_choices(self, kind: ChoiceKind) -> tuple[Choice, ...]:
+        """The platform's own list of statuses, payment or delivery methods, or carriers."""
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    async def find_products(self, keys: Sequence[ProductKey]) -> tuple[Product | None, ...]:
+        """The shop's product for each key, in the order of the keys; None where there is none."""
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    async def login(self, show: Callable[[str], None], refresh_token: str | None) -> str:
+        """Gets tokens with the owner's help and stores them; `show` prints a line for him.
+
+        With a `refresh_token` obtained elsewhere nobody is asked. Answers one sentence of success.
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    async def check(self) -> CheckReport:
+        """Proves cheaply that credentials and rights are good, or raises what is wrong.
+
+        Called at start and by `orderferry check`; every platform has it. It changes nothing.
+        """
+        raise NotImplementedError
+
+
+AnyPlatform = Platform[Any]  # the daemon handles every platform alike, whatever its settings are

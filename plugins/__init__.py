@@ -1,0 +1,1 @@
+"""The built-in platforms; they enter by entry point, like everybody else's."""
