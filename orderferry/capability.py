@@ -91,10 +91,7 @@ HOOK_FLAGS: Mapping[str, Capability] = MappingProxyType(
         "find_products": Capability.FIND_PRODUCTS,
         "login": Capability.LOGIN,
         "list_choices": (
-            Capability.LIST_STATUSES
-            | Capability.LIST_PAYMENTS
-            | Capability.LIST_DELIVERIES
-            | Capability.LIST_CARRIERS
+            Capability.LIST_STATUSES | Capability.LIST_PAYMENTS | Capability.LIST_DELIVERIES | Capability.LIST_CARRIERS
         ),
     }
 )

@@ -130,7 +130,7 @@ class Http:
         self._auth = auth
         self._limits = limits or Limits()
         self._headers = {"User-Agent": "orderferry", "Accept": "application/json", **(headers or {})}
-        self._explain = explain or (lambda body: None)
+        self._explain = explain or nothing
         self._gate = asyncio.Semaphore(self._limits.concurrency)
         self._bucket = Bucket(self._limits.per_minute, clock) if self._limits.per_minute else None
         self._held_until = 0.0
@@ -231,7 +231,8 @@ class Http:
             limit = self._limits.max_bytes // (1024 * 1024)
             raise _doubt(f"{where} answered more than {limit} MiB, which no order needs", reads=reads) from None
         except aiohttp.ClientConnectorCertificateError as error:
-            raise Unavailable(f"{where}: the server's certificate is not valid for it ({error.certificate_error})") from error
+            why = _sentence(error.certificate_error)
+            raise Unavailable(f"{where}: the server's certificate is not valid for it ({why})") from error
         except (aiohttp.ClientError, OSError, TimeoutError, ssl.SSLError, ValueError) as error:
             if not sent.began:
                 raise Unavailable(f"{where} can't be reached: {_sentence(error)}") from error
@@ -244,7 +245,7 @@ class Http:
         text = f"{where} answered {status}" + (f": {said}" if said else "")
         if 300 <= status < 400:
             target = urlsplit(response.headers.get("location", "")).netloc or "another page"
-            return Unavailable(f"{where} sends us on to {target} ({status}); set the account's address to the final one")
+            return Unavailable(f"{where} sends us on to {target} ({status}); put the final address into config.toml")
         if status == 429 and (reads or said or response.retry_after):
             wait = parse_retry_after(response.retry_after, self._clock.now()) or self._limits.backoff
             self._held_until = max(self._held_until, self._clock.monotonic() + wait)
@@ -356,4 +357,3 @@ def _sentence(error: BaseException) -> str:
 
 def nothing(body: bytes) -> None:
     """A `decode` for answers whose body does not matter."""
-

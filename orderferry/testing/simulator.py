@@ -135,15 +135,15 @@ class Simulator:
         return Fate.GOOD
 
     @web.middleware
-    async def _middleware(self, request: web.Request, handle: Handle) -> web.StreamResponse:
+    async def _middleware(self, request: web.Request, handler: Handle) -> web.StreamResponse:
         if request.path.startswith("/_sim/"):
-            return await handle(request)
+            return await handler(request)
         body = await request.read()
         fate = self.fate(request)
         self.counts[fate] += 1
         status: int | None = None
         try:
-            answer = await self._end(request, handle, fate)
+            answer = await self._end(request, handler, fate)
             status = None if fate in {Fate.LOST, Fate.DROPPED, Fate.CUT} else answer.status
         finally:
             self.served.append(
@@ -153,9 +153,9 @@ class Simulator:
 
     async def _end(self, request: web.Request, handle: Handle, fate: Fate) -> web.StreamResponse:
         if fate is Fate.BUSY:
-            answer = self.busy_answer()
-            answer.headers["Retry-After"] = f"{self.faults.retry_after:.0f}"
-            return answer
+            busy = self.busy_answer()
+            busy.headers["Retry-After"] = f"{self.faults.retry_after:.0f}"
+            return busy
         if fate is Fate.DOWN:
             return web.Response(status=503, text="<html>Service Unavailable</html>", content_type="text/html")
         if fate is Fate.DROPPED:
@@ -171,7 +171,8 @@ class Simulator:
         if fate is Fate.LOST:
             _hang_up(request)
             return answer
-        body = answer.body if isinstance(answer, web.Response) and isinstance(answer.body, bytes) else b""
+        whole = answer.body if isinstance(answer, web.Response) else None
+        body = whole if isinstance(whole, bytes) else b""
         if fate is Fate.CUT:
             return await _cut(request, answer, body)
         if fate is Fate.NOTICES:
