@@ -43,7 +43,14 @@ class NeedsLogin(PlatformError):
 
 
 class Rejected(PlatformError):
-    """The platform refused this very request for good: the job is parked and never retried by itself."""
+    """The platform refused this very request for good: the job is parked and never retried by itself.
+
+    `status` is the HTTP status where an answer said so: a plugin may know a better way on for a 404, 409 or 422.
+    """
+
+    def __init__(self, message: str = "", *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Malformed(PlatformError, ValueError):

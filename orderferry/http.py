@@ -9,7 +9,8 @@ What matters most is decided here: whether a request that changes something was 
 - any other 4xx in which the platform itself speaks: not applied, 401 and 403 as `NeedsLogin`, else `Rejected`
 - a lost, late, oversized or unreadable answer, a 5xx, or a 4xx in which it does not speak: `Unsure` for a change,
   `Unavailable` for a read
-- a redirect is never followed for a change, and for a read only within the same origin
+- a redirect is never followed for a change, and for a read only within the same origin; a change that was answered by
+  "see there" (302, 303) may have been applied, one that was answered by "it lives there" (301, 307, 308) was not
 """
 
 from __future__ import annotations
@@ -17,8 +18,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -26,7 +25,8 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from orderferry.errors import NeedsLogin, PlatformError, RateLimited, Rejected, Unavailable, Unsure
+from orderferry.errors import Malformed, NeedsLogin, PlatformError, RateLimited, Rejected, Unavailable, Unsure
+from orderferry.pace import Bucket, parse_retry_after
 
 if TYPE_CHECKING:
     from orderferry.platform import Clock, Log
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
-LONGEST_WAIT = 3600.0
+HOPS = 3
+MOVED = frozenset({301, 307, 308})
 VAGUE = frozenset({408, 409, 425, 429})  # without a body of the platform's own these may come from a proxy
 
 
@@ -62,6 +63,9 @@ class Request(msgspec.Struct, kw_only=True):
     body: bytes | None = None
     form: Mapping[str, str] | None = None
 
+    def __repr__(self) -> str:
+        return f"Request({self.method} {self.url.partition('?')[0]})"  # no header, query or body: they hold secrets
+
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
     """A whole answer: header names in lower case, the body read and decompressed."""
@@ -69,6 +73,9 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+    def __repr__(self) -> str:
+        return f"Response({self.status}, {len(self.body)} bytes)"  # the body holds buyers' data
 
     @property
     def retry_after(self) -> str | None:
@@ -185,17 +192,18 @@ class Http:
             if self._bucket is not None:
                 await self._bucket.take()
             self._check_hold()
-            response = await self._signed(request, reads=reads)
+            response = await self._followed(request, reads=reads)
         if not 200 <= response.status < 300:
             raise self._failure(request, response, reads=reads)
         try:
             return decode(response.body), response
-        except PlatformError:
-            raise
-        except (ValueError, msgspec.MsgspecError) as error:
-            start = response.body[:60].decode("utf-8", "replace")
-            doubt = f"{self._where(request)} answered {response.status} with a body that can't be read"
-            raise _doubt(f"{doubt} ({_sentence(error)}); it begins {start!r}", reads=reads) from error
+        except Exception as error:
+            if isinstance(error, PlatformError) and (reads or not isinstance(error, Malformed)):
+                raise
+            if reads and not isinstance(error, (ValueError, msgspec.MsgspecError, RecursionError)):
+                raise  # a bug of the plugin; after a change it is a doubt none the less
+            what = f"{self._where(request)} answered {response.status} with {_shape(response)} that can't be read"
+            raise _doubt(f"{what} ({_sentence(error)})", reads=reads) from error
 
     async def _signed(self, request: Request, *, reads: bool) -> Response:
         if self._auth is None:
@@ -209,6 +217,18 @@ class Http:
         if response.status == 401 and await self._auth.refused(request, send):
             await self._auth.sign(request, send)
             response = await self._exchange(request, reads=reads)
+        return response
+
+    async def _followed(self, request: Request, *, reads: bool) -> Response:
+        response = await self._signed(request, reads=reads)
+        for _ in range(HOPS):
+            target = _join(request, response)
+            if not 300 <= response.status < 400 or request.method not in READS or target is None:
+                break
+            if target.origin() != URL(request.url).origin():
+                break
+            request.url, request.query = str(target), {}
+            response = await self._signed(request, reads=reads)
         return response
 
     async def _exchange(self, request: Request, *, reads: bool) -> Response:
@@ -231,8 +251,8 @@ class Http:
             limit = self._limits.max_bytes // (1024 * 1024)
             raise _doubt(f"{where} answered more than {limit} MiB, which no order needs", reads=reads) from None
         except aiohttp.ClientConnectorCertificateError as error:
-            why = _sentence(error.certificate_error)
-            raise Unavailable(f"{where}: the server's certificate is not valid for it ({why})") from error
+            why = getattr(error.certificate_error, "verify_message", "") or "no reason given"
+            raise Unavailable(f"{where}: the server's certificate is refused: {why}") from error
         except (aiohttp.ClientError, OSError, TimeoutError, ssl.SSLError, ValueError) as error:
             if not sent.began:
                 raise Unavailable(f"{where} can't be reached: {_sentence(error)}") from error
@@ -240,12 +260,14 @@ class Http:
 
     def _failure(self, request: Request, response: Response, *, reads: bool) -> PlatformError:
         status = response.status
-        said = self._explain(response.body)
+        said = self._said(response.body)
         where = self._where(request)
         text = f"{where} answered {status}" + (f": {said}" if said else "")
         if 300 <= status < 400:
-            target = urlsplit(response.headers.get("location", "")).netloc or "another page"
-            return Unavailable(f"{where} sends us on to {target} ({status}); put the final address into config.toml")
+            target = _join(request, response)
+            host = target.host if target is not None else "another page"
+            moved = f"{where} sends us on to {host} ({status}); put the final address into config.toml"
+            return Unavailable(moved) if status in MOVED else _doubt(moved, reads=reads)
         if status == 429 and (reads or said or response.retry_after):
             wait = parse_retry_after(response.retry_after, self._clock.now()) or self._limits.backoff
             self._held_until = max(self._held_until, self._clock.monotonic() + wait)
@@ -255,13 +277,19 @@ class Http:
         if status in VAGUE and not said:
             return _doubt(text, reads=reads)
         if 400 <= status < 500 and said:
-            return Rejected(text)
+            return Rejected(text, status=status)
         if 400 <= status < 500 and reads:
-            return Rejected(text)
+            return Rejected(text, status=status)
         doubt = _doubt(text, reads=reads)
         if isinstance(doubt, Unavailable):
             doubt.retry_after = parse_retry_after(response.retry_after, self._clock.now())
         return doubt
+
+    def _said(self, body: bytes) -> str | None:
+        try:
+            return self._explain(body)
+        except Exception:  # noqa: BLE001 - whatever is wrong with the plugin's reading, the status still decides
+            return None
 
     def _check_hold(self) -> None:
         wait = self._held_until - self._clock.monotonic()
@@ -272,43 +300,33 @@ class Http:
         return f"{request.method} {request.url.removeprefix(self.base_url) or '/'} at {urlsplit(self.base_url).netloc}"
 
 
-class Bucket:
-    """A token bucket on the account's clock: `per_minute` requests, of which a tenth may come in one burst."""
-
-    def __init__(self, per_minute: int, clock: Clock) -> None:
-        self._rate = per_minute / 60
-        self._size = max(1.0, per_minute / 10)
-        self._tokens = self._size
-        self._clock = clock
-        self._at = clock.monotonic()
-
-    async def take(self) -> None:
-        """Returns when a request may go."""
-        while True:
-            now = self._clock.monotonic()
-            self._tokens = min(self._size, self._tokens + (now - self._at) * self._rate)
-            self._at = now
-            if self._tokens >= 1:
-                self._tokens -= 1
-                return
-            await self._clock.sleep((1 - self._tokens) / self._rate)
-
-
 class Sent:
     """Whether the first byte of a request may have left."""
 
-    __slots__ = ("began",)
-
-    def __init__(self) -> None:
-        self.began = False
+    began = False
 
 
 class TooLarge(Exception):  # noqa: N818 - a signal between two functions of this file
     """The body is over the limit."""
 
 
-def open_session() -> aiohttp.ClientSession:
-    """A session for one account: no cookies, no proxy from the environment, a mark when a request begins to leave."""
+async def once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keeps aiohttp from sending a PUT or a DELETE once more by itself when the connection broke."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        if request.method in READS:
+            raise
+        raise aiohttp.ClientConnectionError(_sentence(error)) from error
+
+
+def open_session(*, ca_file: str | None = None) -> aiohttp.ClientSession:
+    """A session for one account: no cookies, no proxy from the environment, a mark when a request begins to leave.
+
+    `ca_file` names the certificates (PEM) to trust instead of the system's: for a shop with a certificate of its own.
+    """
     trace = aiohttp.TraceConfig()
 
     async def on_headers(session: aiohttp.ClientSession, context: Any, params: Any) -> None:  # noqa: ARG001 - aiohttp's own loosely typed signature
@@ -319,7 +337,10 @@ def open_session() -> aiohttp.ClientSession:
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,
         trace_configs=[trace],
-        connector=aiohttp.TCPConnector(limit=64, ttl_dns_cache=60),
+        connector=aiohttp.TCPConnector(
+            limit=64, ttl_dns_cache=60, ssl=ssl.create_default_context(cafile=ca_file) if ca_file else True
+        ),
+        middlewares=[once],
         auto_decompress=True,
     )
 
@@ -336,23 +357,39 @@ async def _read(answer: aiohttp.ClientResponse, limit: int) -> bytes:
     return bytes(whole)
 
 
-def parse_retry_after(value: str | None, now: datetime) -> float | None:
-    """Seconds to wait by a Retry-After header (seconds or an HTTP date), at most an hour; None if it says nothing."""
-    if value is None:
-        return None
-    try:
-        seconds = float(value) if value.strip().isdigit() else (parsedate_to_datetime(value) - now).total_seconds()
-    except (ValueError, TypeError):
-        return None
-    return min(max(seconds, 0.0), LONGEST_WAIT)
-
-
 def _doubt(text: str, *, reads: bool) -> PlatformError:
     return Unavailable(text) if reads else Unsure(text)
 
 
+def _join(request: Request, response: Response) -> URL | None:
+    try:
+        target = URL(request.url).join(URL(response.headers.get("location", "")))
+    except ValueError:
+        return None
+    return target if target.host and str(target) != request.url else None
+
+
+def _shape(response: Response) -> str:
+    """What the body looks like, without telling what is in it: a page's first words at the most."""
+    start = response.body[:60].decode("utf-8", "replace")
+    return f"a page ({start!r})" if start.startswith("<") else f"{len(response.body)} bytes"
+
+
 def _sentence(error: BaseException) -> str:
-    return (str(error) or type(error).__name__)[:200]
+    """What happened, without the address: its query may hold a key."""
+    match error:
+        case aiohttp.ConnectionTimeoutError():
+            return "connecting took too long"
+        case aiohttp.ClientConnectorError():
+            return str(error.os_error)[:200]
+        case aiohttp.ClientResponseError():
+            return error.message[:200]
+        case aiohttp.InvalidURL():
+            return "the address is not valid"
+        case TimeoutError():
+            return "it took too long"
+        case _:
+            return (str(error) or type(error).__name__)[:200]
 
 
 def nothing(body: bytes) -> None:

@@ -374,7 +374,8 @@ class ShopOrder(Value, frozen=True, kw_only=True):
     """An order as the shop holds it.
 
     `id` finds it by API, `number` is what people see. `total` is the shop's own figure, to be compared with the
-    marketplace's. `stock_fell` is None where the shop does not tell. Each warning is one plain sentence without buyer data.
+    marketplace's. `stock_fell` is None where the shop does not tell. Each warning is one plain sentence without
+    buyer data.
     """
 
     id: str

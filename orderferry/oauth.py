@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 EARLY = timedelta(minutes=2)
+LONGEST_LIFE = 10 * 366 * 86_400.0
 
 
 class Tokens(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,7 +107,7 @@ def device(auth_url: str, basic: BasicAuthHeader, client_id: str, now: Callable[
     begun = _decoded(response, _Device)
     yield Show(f"Open {begun.verification_uri_complete or begun.verification_uri}")
     yield Show(f"and confirm the code {begun.user_code} (it is good for {begun.expires_in / 60:.0f} minutes).")
-    interval, until = begun.interval, now() + timedelta(seconds=begun.expires_in)
+    interval, until = max(begun.interval, 1.0), now() + _span(begun.expires_in)
     while now() < until:
         yield Wait(interval)
         form = {"grant_type": DEVICE_GRANT, "device_code": begun.device_code}
@@ -115,7 +116,7 @@ def device(auth_url: str, basic: BasicAuthHeader, client_id: str, now: Callable[
         if response.status == 200:
             return _tokens(response, now(), previous=None)
         error = _refusal(response).error
-        if error == "slow_down":
+        if error == "slow_down" or response.status == 429 or response.status >= 500:
             interval += 5
         elif error == "access_denied":
             raise NeedsLogin("the login was refused on the platform's page; run `orderferry login` again to retry")
@@ -167,7 +168,7 @@ class BearerAuth:
         self._renew = renew
         self._how = how
         self._tokens: Tokens | None = None
-        self._lock = asyncio.Lock()
+        self._renewal: asyncio.Task[Tokens] | None = None
 
     async def sign(self, request: Request, send: Send) -> None:
         """Adds the bearer token, renewing it first when it is about to end."""
@@ -185,22 +186,34 @@ class BearerAuth:
         return True
 
     async def _fresh(self, send: Send, *, spent: Tokens | None) -> Tokens:
-        async with self._lock:
-            if self._tokens is not None and self._tokens is not spent:
-                return self._tokens
-            async with self._store.lock():
-                kept = await self._store.load()
-                if kept is None:
-                    raise NeedsLogin(f"not logged in yet; run `{self._how}`")
-                taken = spent is not None and kept.access == spent.access
-                if taken or kept.expires_at - EARLY <= self._clock.now():
-                    if kept.refresh is None:
-                        raise NeedsLogin(f"the login has ended; run `{self._how}`")
-                    flow = self._renew(kept.refresh, self._clock.now())
-                    kept = await drive(flow, send, self._clock, _unseen)
-                    await self._store.save(kept)
-                self._tokens = kept
-                return kept
+        if self._tokens is not None and self._tokens is not spent:
+            return self._tokens
+        if self._renewal is None or self._renewal.done():
+            self._renewal = asyncio.ensure_future(self._renewed(send, spent))
+            self._renewal.add_done_callback(_looked_at)
+        # a request that is given up must not take with it a renewal whose refresh token may already be spent
+        return await asyncio.shield(self._renewal)
+
+    async def _renewed(self, send: Send, spent: Tokens | None) -> Tokens:
+        async with self._store.lock():
+            kept = await self._store.load()
+            if kept is None:
+                raise NeedsLogin(f"not logged in yet; run `{self._how}`")
+            taken = spent is not None and kept.access == spent.access
+            if taken or kept.expires_at - EARLY <= self._clock.now():
+                if kept.refresh is None:
+                    raise NeedsLogin(f"the login has ended; run `{self._how}`")
+                flow = self._renew(kept.refresh, self._clock.now())
+                kept = await drive(flow, send, self._clock, _unseen)
+                await self._store.save(kept)
+            self._tokens = kept
+            return kept
+
+
+def _looked_at(renewal: asyncio.Task[Tokens]) -> None:
+    """Takes note of a failure, so that asyncio does not complain where the last waiter has gone."""
+    if not renewal.cancelled():
+        renewal.exception()
 
 
 def _unseen(text: str) -> None:
@@ -224,8 +237,12 @@ def _tokens(response: Response, now: datetime, previous: str | None) -> Tokens:
     return Tokens(
         access=grant.access_token,
         refresh=grant.refresh_token or previous,
-        expires_at=now + timedelta(seconds=grant.expires_in),
+        expires_at=now + _span(grant.expires_in),
     )
+
+
+def _span(seconds: float) -> timedelta:
+    return timedelta(seconds=min(max(seconds, 0.0), LONGEST_LIFE))
 
 
 def _decoded(response: Response, kind: type[T]) -> T:

@@ -90,8 +90,12 @@ class Simulator:
         return datetime.now(UTC)
 
     def script(self, method: str, path_part: str, *fates: Fate) -> None:
-        """The next requests with this method whose path contains `path_part` end so, one fate each."""
+        """The next requests with this method ("*" is any) whose path contains `path_part` end so, one fate each."""
         self._scripted += [(method, path_part, fate) for fate in fates]
+
+    def forget_script(self) -> None:
+        """Drops the fates that no request has met yet."""
+        self._scripted.clear()
 
     async def start(self, port: int = 0) -> None:
         """Begins to serve on 127.0.0.1; port 0 takes any free one."""
@@ -122,7 +126,7 @@ class Simulator:
         """How this request is to end: by the script first, else by chance."""
         for entry in self._scripted:
             method, part, fate = entry
-            if method == request.method and part in request.path:
+            if method in {"*", request.method} and part in request.path:
                 self._scripted.remove(entry)
                 return fate
         if self.faults.only and request.method not in self.faults.only:

@@ -1,0 +1,177 @@
+"""The accounts at run time: how each one is, when it may be asked, and what it can do.
+
+Whether an account may be asked is decided here alone, for the poller and the dispatcher alike: a paused one never, one
+that is held not before its time, and then by a single call first, the probe, whose success lets all the others go.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import structlog
+from msgspec import Struct
+
+from daemon.config import AccountSettings
+from daemon.core.retry import Cause, Failure, hold_for
+from daemon.core.routing import Target
+from daemon.hooks import Hooks, effective
+from orderferry import Capability, Clock, Role
+
+log = structlog.get_logger("orderferry.accounts")
+
+QUIET = timedelta(minutes=15)
+
+
+class Health(StrEnum):
+    """How an account is."""
+
+    STARTING = "starting"
+    OK = "ok"
+    DOWN = "down"
+    NEEDS_LOGIN = "needs_login"
+    PAUSED = "paused"
+    REFUSED = "refused"
+
+
+class AccountState(Struct, kw_only=True):
+    """One account; only this module changes its health."""
+
+    name: str
+    settings: AccountSettings
+    added_at: datetime
+    health: Health = Health.STARTING
+    problem: str | None = None
+    held_until: datetime | None = None
+    streak: int = 0
+    paused: bool = False
+    probing: bool = False
+    missing: dict[str, str] = {}
+    notes: tuple[str, ...] = ()
+    cursor: str | None = None
+    last_fetch: datetime | None = None
+    next_fetch: datetime | None = None
+    caught_up: datetime | None = None
+    last_success: datetime | None = None
+
+
+class Turn(StrEnum):
+    """How an account's health has turned, for the journal."""
+
+    WORSE = "worse"
+    BETTER = "better"
+    SAME = "same"
+
+
+class Accounts:
+    """All configured accounts by name; those that a plugin refused are here too, with the reason."""
+
+    def __init__(self, clock: Clock, hooks: Hooks, draw: Callable[[], float] = random.random) -> None:
+        self.hooks = hooks
+        self._clock = clock
+        self._draw = draw
+        self._states: dict[str, AccountState] = {}
+
+    def add(self, state: AccountState) -> None:
+        """Takes an account in."""
+        self._states[state.name] = state
+
+    def __iter__(self) -> Iterator[AccountState]:
+        return iter(self._states.values())
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._states
+
+    def __getitem__(self, name: str) -> AccountState:
+        return self._states[name]
+
+    def names(self) -> tuple[str, ...]:
+        """All names, in the settings' order."""
+        return tuple(self._states)
+
+    def running(self, state: AccountState) -> bool:
+        """Whether the account's platform is open at all."""
+        return state.health is not Health.REFUSED
+
+    def capabilities(self, name: str) -> Capability:
+        """What the account can do, after its check."""
+        state = self._states[name]
+        return effective(self.hooks.platform(name), state.missing) if self.running(state) else Capability.NONE
+
+    def targets(self) -> Mapping[str, Target]:
+        """The accounts as routing sees them."""
+        found = {}
+        for state in self._states.values():
+            if not self.running(state):
+                continue
+            settings = state.settings
+            found[state.name] = Target(
+                name=state.name,
+                role=settings.role,
+                capabilities=self.capabilities(state.name),
+                forwards=settings.role is Role.SHOP and settings.forward.enabled,
+                statuses=settings.statuses,
+                forward_marketplace_stock=settings.forward_marketplace_stock,
+                forward_since=settings.forward_since,
+                added_at=state.added_at,
+            )
+        return found
+
+    def may_ask(self, state: AccountState) -> bool:
+        """Whether a call may begin now; for a held account whose time has come, only one at a time."""
+        if state.paused or not self.running(state):
+            return False
+        if state.held_until is None:
+            return True
+        return self._clock.now() >= state.held_until and not state.probing
+
+    def begin(self, state: AccountState) -> None:
+        """A call begins: for a held account it is the probe."""
+        if state.held_until is not None:
+            state.probing = True
+
+    def released(self, state: AccountState) -> None:
+        """A call that had begun was not made after all."""
+        state.probing = False
+
+    def succeeded(self, state: AccountState) -> Turn:
+        """A call went well: the account is up, whatever was before."""
+        was = state.health
+        state.probing = False
+        state.streak = 0
+        state.held_until = None
+        state.problem = None
+        state.last_success = self._clock.now()
+        state.health = Health.PAUSED if state.paused else Health.OK
+        return Turn.BETTER if was in {Health.DOWN, Health.NEEDS_LOGIN} else Turn.SAME
+
+    def failed(self, state: AccountState, failure: Failure) -> Turn:
+        """A call failed: where the account itself is the reason, it is held back."""
+        state.probing = False
+        if not failure.of_account:
+            return self.succeeded(state) if failure.cause in _ANSWERED else Turn.SAME
+        was = state.health
+        state.streak += 1
+        now = self._clock.now()
+        until = now + hold_for(failure, state.streak, self._draw())
+        state.held_until = max(state.held_until, until) if state.held_until and state.held_until > now else until
+        state.problem = failure.message
+        if not state.paused:
+            state.health = Health.NEEDS_LOGIN if failure.cause is Cause.NEEDS_LOGIN else Health.DOWN
+        return Turn.WORSE if state.health is not was and not state.paused else Turn.SAME
+
+    def pause(self, state: AccountState, *, paused: bool) -> None:
+        """By a person: stops asking, or goes on at once whatever had held the account."""
+        state.paused = paused
+        if paused:
+            state.health = Health.PAUSED
+        else:
+            state.health = Health.STARTING
+            state.held_until = None
+            state.streak = 0
+            state.problem = None
+
+
+_ANSWERED = frozenset({Cause.REJECTED, Cause.MALFORMED})

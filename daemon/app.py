@@ -1,0 +1,211 @@
+"""The composition root: the one place where everything is built, started, and ended in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import structlog
+
+from daemon import acts, logs
+from daemon.accounts import Accounts, AccountState, Health
+from daemon.clock import SystemClock
+from daemon.config import AccountSettings, Config, ConfigError, load
+from daemon.control.listening import SocketError
+from daemon.control.server import ControlServer
+from daemon.core import forwarding
+from daemon.core.journal import Kind
+from daemon.dispatcher import Dispatcher
+from daemon.events import Feed
+from daemon.hooks import Catalogue, Hooks, discover
+from daemon.hub import Facts, Hub
+from daemon.opening import Opener
+from daemon.poller import Poller
+from daemon.recovery import recover
+from daemon.round import FatalStoreError, Rounds
+from daemon.store.case import when
+from daemon.store.connection import FILE, StoreBusyError, StoreRefusedError
+from daemon.store.reader import Reader
+from daemon.store.store import Store
+from daemon.vault import TokenFiles, Vault, VaultError
+from orderferry import Clock
+
+log = structlog.get_logger("orderferry.daemon")
+
+OK, FAILED, BUSY, REFUSED = 0, 1, 75, 78
+
+
+class Daemon:
+    """A running orderferry: `start`, then `wait`, then `stop`, whatever happens in between."""
+
+    def __init__(self, config: Config, catalogue: Catalogue, clock: Clock) -> None:
+        self.config = config
+        self._catalogue = catalogue
+        self._clock = clock
+        self._hooks = Hooks()
+        self._accounts = Accounts(clock, self._hooks)
+        self._feed = Feed()
+        self._pollers: dict[str, Poller] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._closing = contextlib.AsyncExitStack()
+        self._stop = asyncio.Event()
+
+    async def start(self) -> None:
+        """Opens the store, the accounts and the socket; raises what makes a start impossible."""
+        data_dir = self.config.daemon.data_dir
+        vault = Vault.open(data_dir, os.environ, create=not (data_dir / FILE).exists())
+        store = await Store.open(data_dir, vault)
+        self._closing.push_async_callback(store.close)
+        reader = await Reader.open(store.path, vault)
+        self._closing.push_async_callback(reader.close)
+        prefix = forwarding.prefix(store.installation)
+        opener = Opener(self._catalogue.platforms, self._hooks, TokenFiles(vault, data_dir), self._clock, prefix)
+        self._closing.push_async_callback(opener.close)
+        rounds = Rounds(
+            store, self._clock, prefix=prefix, targets=self._accounts.targets, publish=self._feed.publish
+        )
+        dispatcher = Dispatcher(self._accounts, rounds, self._clock, prefix)
+        running = asyncio.create_task(rounds.run(dispatcher))
+        running.add_done_callback(self._rounds_ended)
+        self._tasks.append(running)
+        self._closing.push_async_callback(self._finish, rounds, dispatcher, running)
+        for settings in self.config.accounts:
+            await self._open_account(settings, opener, store, rounds)
+        in_doubt = await self._recover(store, rounds)
+        facts = Facts(
+            version=version("orderferry"),
+            started_at=self._clock.now(),
+            installation=store.installation,
+            epoch=int((await store.meta())["epoch"]),
+        )
+        await rounds.note(Kind.DAEMON_STARTED, None, {"version": facts.version, "in_doubt": in_doubt})
+        hub = Hub(
+            self.config,
+            facts,
+            accounts=self._accounts,
+            pollers=self._pollers,
+            rounds=rounds,
+            reader=reader,
+            feed=self._feed,
+            clock=self._clock,
+        )
+        server = ControlServer(hub, self.config.daemon.socket, log=structlog.get_logger("orderferry.control"))
+        await server.start()
+        self._closing.push_async_callback(server.stop)
+        polling = [asyncio.create_task(poller.run()) for poller in self._pollers.values()]
+        for task in polling:
+            task.add_done_callback(self._poller_ended)
+        self._closing.push_async_callback(_cancel, polling)
+        rounds.wake()
+        log.info("ready", version=facts.version, accounts=len(self._pollers), data_dir=str(data_dir), pid=os.getpid())
+
+    async def wait(self) -> int:
+        """Returns when the daemon is told to stop, with the exit code; a failed disk is not success."""
+        await self._stop.wait()
+        for task in self._tasks:
+            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+                log.error("store_failed" if isinstance(error, FatalStoreError) else "failed", error=repr(error))
+                return FAILED
+        return OK
+
+    def ask_to_stop(self) -> None:
+        """Lets `wait` return."""
+        self._stop.set()
+
+    async def stop(self) -> None:
+        """Begins nothing new, finishes what is under way, and leaves all of it on disk."""
+        await self._closing.aclose()
+
+    async def _open_account(self, settings: AccountSettings, opener: Opener, store: Store, rounds: Rounds) -> None:
+        name = settings.name
+        state = AccountState(name=name, settings=settings, added_at=self._clock.now())
+        self._accounts.add(state)
+        try:
+            opener.open(settings)
+        except Exception as error:  # noqa: BLE001 - whatever a plugin raises concerns this account alone
+            state.health = Health.REFUSED
+            state.problem = f"its plugin can't be started: {type(error).__name__}: {error}"
+            log.warning("account_refused", account=name, error=state.problem)
+            await rounds.note(Kind.ACCOUNT_REFUSED, name, {"reason": state.problem})
+            return
+        await rounds.act(acts.add_account(name, settings.platform, settings.role.value))
+        rows = await store.fetch("select added_at, cursor, fetched_at, paused from account where name = ?", (name,))
+        added_at, cursor, fetched_at, paused = rows[0]
+        state.added_at = when(added_at)
+        state.cursor = cursor
+        state.last_fetch = None if fetched_at is None else when(fetched_at)
+        if paused:
+            self._accounts.pause(state, paused=True)
+        self._pollers[name] = Poller(self._accounts, state, rounds, self._clock)
+
+    async def _recover(self, store: Store, rounds: Rounds) -> int:
+        rows = await store.fetch("select distinct order_id from job where state = 'sending'")
+        if not rows:
+            return 0
+        numbers = [row[0] for row in rows]
+        done = await rounds.act(recover(numbers, self._accounts), numbers)
+        log.info("recovered", jobs=len(done.jobs))
+        return len(done.jobs)
+
+    async def _finish(self, rounds: Rounds, dispatcher: Dispatcher, running: asyncio.Task[None]) -> None:
+        left = 0 if running.done() else await dispatcher.drain()
+        if not running.done():
+            await rounds.note(Kind.DAEMON_STOPPING, None, {"in_doubt": left})
+            rounds.stop()
+        with contextlib.suppress(Exception):
+            await running
+
+    def _rounds_ended(self, _: asyncio.Task[None]) -> None:
+        self._stop.set()
+
+    def _poller_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("poller_ended", error=repr(error))
+            self._stop.set()
+
+
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def run(config: Path, *, log_format: str = "json") -> int:
+    """Runs the daemon until SIGTERM or SIGINT; 75 when another one has the store, 78 when it must not start so."""
+    catalogue = discover()
+    try:
+        settings = load(config, catalogue.platforms, os.environ)
+    except ConfigError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - this is for the person at the terminal
+        return REFUSED
+    logs.configure(settings.daemon.log_level, log_format)
+    for warning in settings.warnings:
+        log.warning("settings", reason=warning)
+    for refused in catalogue.refused:
+        log.warning("plugin_refused", plugin=refused.name, reason=refused.reason)
+    return asyncio.run(_run(settings, catalogue))
+
+
+async def _run(config: Config, catalogue: Catalogue) -> int:
+    daemon = Daemon(config, catalogue, SystemClock())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, daemon.ask_to_stop)
+    try:
+        await daemon.start()
+        code = await daemon.wait()
+    except StoreBusyError as error:
+        print(f"orderferry: {error}", file=sys.stderr)  # noqa: T201 - this is for the person at the terminal
+        code = BUSY
+    except (StoreRefusedError, VaultError, SocketError) as error:
+        print(f"orderferry: {error}", file=sys.stderr)  # noqa: T201 - this is for the person at the terminal
+        code = REFUSED
+    finally:
+        await daemon.stop()
+    log.info("stopped")
+    return code

@@ -1,0 +1,348 @@
+"""The verbs that only read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from daemon.commands import completing, words
+from daemon.commands.group import AWAY, Failure, client, colours, json_option, paint, print_json, socket_option
+from daemon.commands.showing import order_lines
+from daemon.commands.words import Column
+
+STAGES = ("placed", "ready", "cancelled", "merged")
+JOB_STATES = ("waiting", "sending", "unsure", "done", "parked", "cancelled", "superseded")
+_OF_JOB = ("id", "kind", "order", "account", "state", "attempt")
+_HEALTH = {"ok": "green", "starting": "yellow", "paused": "yellow", "degraded": "red"}
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        click.echo(line)
+
+
+def _print_table(columns: list[Column], rows: Iterable[Any]) -> None:
+    title, *lines = words.table(columns, rows, words.screen())
+    click.echo(click.style(title, bold=True) if colours() else title)
+    _print(lines)
+
+
+def _counts(values: Mapping[str, object], none: str) -> str:
+    return ", ".join(f"{count} {name}" for name, count in values.items()) or none
+
+
+@click.command()
+@socket_option
+@json_option
+@click.pass_context
+def status(ctx: click.Context, *, as_json: bool) -> None:
+    """Show the daemon at a glance."""
+    answer = client(ctx).get("status")
+    if as_json:
+        return print_json(answer)
+    value = answer.value
+    health = paint(value["health"], _HEALTH.get(value["health"], "red"))
+    click.echo(f"orderferry {words.clean(value['version'])} is {health}")
+    oldest = value["oldest_unfinished"]
+    lines = words.fields(
+        [
+            ("running since", words.when(value["started_at"])),
+            ("accounts", ", ".join(f"{name} {state}" for name, state in value["accounts"].items()) or "none"),
+            ("orders", _counts(value["orders"], "none yet")),
+            ("jobs", _counts(value["jobs"], "none")),
+            ("could not be read", f"{value['malformed']} orders" if value["malformed"] else None),
+            ("oldest unfinished", words.when(oldest) if oldest else None),
+            ("store", f"{value['data_dir']} (SQLite {value['sqlite']}, epoch {value['epoch']})"),
+            ("installation", value["installation"]),
+        ]
+    )
+    _print(f"  {line}" for line in lines)
+    for problem in value["problems"]:
+        click.echo(f"{paint('!', 'red')} {words.clean(problem)}")
+    return None
+
+
+@click.command()
+@click.argument("name", required=False, shell_complete=completing.accounts)
+@socket_option
+@json_option
+@click.pass_context
+def accounts(ctx: click.Context, name: str | None, *, as_json: bool) -> None:
+    """Show the accounts, or all about one of them."""
+    answer = client(ctx).get("accounts") if name is None else client(ctx).get("accounts", name)
+    if as_json:
+        return print_json(answer)
+    if name is not None:
+        return _account(answer.value)
+    if not answer.value:
+        click.echo("There is no account yet: config.toml names them under [marketplaces.NAME] and [shops.NAME].")
+        return None
+    _print_table(
+        [
+            Column("ACCOUNT"),
+            Column("PLATFORM"),
+            Column("ROLE"),
+            Column("HEALTH"),
+            Column("ORDERS", right=True),
+            Column("PARKED", right=True),
+            Column("LAST FETCH", elastic=True),
+            Column("NEXT", elastic=True),
+        ],
+        [
+            (
+                one["name"],
+                one["platform"],
+                one["role"] + (", forwards" if one["forwards"] else ""),
+                one["health"],
+                one["orders"],
+                one["parked_jobs"],
+                words.when(one["last_fetch"]),
+                words.when(one["next_fetch"]),
+            )
+            for one in answer.value
+        ],
+    )
+    for one in answer.value:
+        if one["problem"]:
+            remedy = f": {one['remedy']}" if one["remedy"] else ""
+            click.echo(f"{paint('!', 'red')} {words.clean(one['name'] + ': ' + one['problem'] + remedy)}")
+    return None
+
+
+def _account(one: Mapping[str, Any]) -> None:
+    health = one["health"] + (f": {one['problem']}" if one["problem"] else "")
+    _print(
+        words.fields(
+            [
+                ("account", f"{one['name']}, {one['platform']}, {one['role']}"),
+                ("health", health),
+                ("what helps", one["remedy"]),
+                ("held until", words.when(one["held_until"]) if one["held_until"] else None),
+                ("forwards", words.yes(one["forwards"]) if one["role"] == "shop" else None),
+                ("polled every", one["poll_every"]),
+                ("last fetch", words.when(one["last_fetch"], seconds=True)),
+                ("next fetch", words.when(one["next_fetch"], seconds=True)),
+                ("orders", one["orders"]),
+                ("jobs", f"{one['unfinished_jobs']} unfinished, {one['parked_jobs']} parked"),
+                ("can", ", ".join(one["capabilities"]) or "nothing"),
+                *(("can't", f"{flag}: {why}") for flag, why in one["missing"].items()),
+                *(("note", note) for note in one["notes"]),
+            ]
+        )
+    )
+
+
+def _since(_ctx: click.Context, _param: click.Parameter, value: str | None) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        return words.since(value, words.now())
+    except (ValueError, OverflowError):
+        raise click.BadParameter(f"{value!r} is not a time such as 2026-11-01, 2026-11-01T08:30, 3d or 12h") from None
+
+
+@click.command()
+@click.option("--account", metavar="NAME", shell_complete=completing.accounts, help="Of this account alone.")
+@click.option("--stage", type=click.Choice(STAGES), help="In this stage alone.")
+@click.option("--status", metavar="STATUS", shell_complete=completing.statuses, help="In this status alone.")
+@click.option("--since", metavar="TIME", callback=_since, help="Bought since 2026-11-01, an ISO time, 3d or 12h ago.")
+@click.option("--unfinished", is_flag=True, help="With something still to be done.")
+@click.option("--warnings", is_flag=True, help="With a warning; says which.")
+@click.option("--before", metavar="ORDER", type=click.IntRange(min=1), help="Older than this order of the hub.")
+@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="How many at most.")
+@socket_option
+@json_option
+@click.pass_context
+def orders(
+    ctx: click.Context,
+    *,
+    account: str | None,
+    stage: str | None,
+    status: str | None,
+    since: datetime | None,
+    unfinished: bool,
+    warnings: bool,
+    before: int | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List orders, newest first."""
+    answer = client(ctx).get(
+        "orders",
+        account=account,
+        stage=stage,
+        status=status,
+        since=since.astimezone(UTC).isoformat() if since else None,
+        unfinished=unfinished or None,
+        warnings=warnings or None,
+        before=before,
+        limit=limit,
+    )
+    if as_json:
+        return print_json(answer)
+    found = answer.value["orders"]
+    if not found:
+        narrowed = any((account, stage, status, since, unfinished, warnings, before))
+        click.echo("No order fits." if narrowed else "There is no order yet.")
+        return None
+    columns = [
+        Column("ORDER", right=True),
+        Column("ACCOUNT"),
+        Column("MARKETPLACE'S ID", elastic=True),
+        Column("STAGE"),
+        Column("STATUS"),
+        Column("TOTAL", right=True),
+        Column("PAID"),
+        Column("IN THE SHOP", elastic=True),
+        Column("BOUGHT", elastic=True),
+        Column("!"),
+    ]
+    _print_table(columns, [_order_row(one) for one in found])
+    if warnings:
+        for one in found:
+            for warning in one["warnings"]:
+                click.echo(f"{paint('!', 'yellow')} order {one['id']}: {words.clean(warning)}")
+    if answer.value["next"] is not None:
+        click.echo(f"There are more: orderferry orders --before {answer.value['next']}", err=True)
+    return None
+
+
+def _order_row(one: Mapping[str, Any]) -> tuple[object, ...]:
+    in_shops = ", ".join(f"{shop} {number}" for shop, number in one["shops"].items())
+    return (
+        one["id"],
+        one["account"],
+        one["external_id"],
+        one["stage"],
+        one["status"],
+        one["total"],
+        words.yes(one["paid"]),
+        in_shops,
+        words.when(one["ordered_at"]),
+        "!" * bool(one["warnings"]) or " ",
+    )
+
+
+@click.command()
+@click.argument("order", shell_complete=completing.orders)
+@socket_option
+@json_option
+@click.pass_context
+def show(ctx: click.Context, order: str, *, as_json: bool) -> None:
+    """Show all that is known of ORDER."""
+    answer = client(ctx).get("orders", order)
+    if as_json:
+        return print_json(answer)
+    return _print(order_lines(answer.value, words.screen()))
+
+
+@click.command()
+@click.argument("order", shell_complete=completing.orders)
+@socket_option
+@json_option
+@click.pass_context
+def explain(ctx: click.Context, order: str, *, as_json: bool) -> None:
+    """Tell the story of ORDER.
+
+    What came when, what was decided and why, what comes next, and the commands that resolve what is stuck.
+    """
+    answer = client(ctx).get("orders", order, "explain")
+    if as_json:
+        return print_json(answer)
+    value = answer.value
+    click.echo(words.clean(f"Order {value['id']} ({value['account']} {value['external_id']})"))
+    click.echo(words.clean(value["summary"]))
+    if value["story"]:
+        click.echo("\nWhat happened")
+        for step in value["story"]:
+            moment = datetime.fromisoformat(step["at"]).astimezone()
+            click.echo(f"  {moment:%Y-%m-%d %H:%M:%S}  {words.clean(step['text'])}")
+    if value["next"]:
+        click.echo("\nWhat comes next")
+        _print(f"  {words.clean(text)}" for text in value["next"])
+    if value["commands"]:
+        click.echo("\nWhat you can do")
+        _print(f"  {words.clean(command)}" for command in value["commands"])
+    return None
+
+
+@click.command()
+@click.option("--state", type=click.Choice(JOB_STATES), help="In this state alone.")
+@click.option("--account", metavar="NAME", shell_complete=completing.accounts, help="Of this account alone.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="How many at most.")
+@socket_option
+@json_option
+@click.pass_context
+def jobs(ctx: click.Context, *, state: str | None, account: str | None, limit: int, as_json: bool) -> None:
+    """List what is owed to the accounts.
+
+    With it go the orders that could not be read.
+    """
+    answer = client(ctx).get("jobs", state=state, account=account, limit=limit)
+    if as_json:
+        return print_json(answer)
+    found, malformed = answer.value["jobs"], answer.value["malformed"]
+    if found:
+        columns = [
+            Column("JOB", right=True),
+            Column("WHAT"),
+            Column("ORDER", right=True),
+            Column("FOR"),
+            Column("STATE"),
+            Column("TRIES", right=True),
+            Column("DUE", elastic=True),
+        ]
+        rows = [
+            (j["id"], j["kind"], j["order"], j["account"], j["state"], j["attempt"], words.when(j["due"]))
+            for j in found
+        ]
+        _print_table(columns, rows)
+        for job in found:
+            if job["reason"] or job["remedy"]:
+                what = ": ".join(part for part in (job["reason"], job["remedy"]) if part)
+                click.echo(f"{paint('!', 'red')} job {job['id']}: {words.clean(what)}")
+    else:
+        click.echo(f"No job is {state}." if state else "There is no job.")
+    if malformed:
+        click.echo("\nOrders that could not be read:")
+        columns = [
+            Column("NO.", right=True),
+            Column("ACCOUNT"),
+            Column("ID", elastic=True),
+            Column("TIMES", right=True),
+        ]
+        columns += [Column("LAST SEEN", elastic=True), Column("REASON", elastic=True)]
+        _print_table(
+            columns,
+            [
+                (m["id"], m["account"], m["external_id"], m["times"], words.when(m["last_seen"]), m["reason"])
+                for m in malformed
+            ],
+        )
+    return None
+
+
+@click.command()
+@click.option("--after", metavar="ID", type=click.IntRange(min=0), help="Begin after this row; 0: the whole journal.")
+@socket_option
+@json_option
+@click.pass_context
+def tail(ctx: click.Context, *, after: int | None, as_json: bool) -> None:
+    """Follow the journal as it is written."""
+    for event in client(ctx).events(after):
+        if as_json:
+            click.echo(event.raw.decode())
+            continue
+        row = event.value
+        moment = datetime.fromisoformat(row["at"]).astimezone()
+        named = [f"{name}={row[name]}" for name in ("order", "account", "job") if row[name] is not None]
+        told = [f"{name}={_short(value)}" for name, value in row["data"].items() if value is not None]
+        click.echo(f"{moment:%H:%M:%S}  {words.clean(row['kind']):<16}  {words.clean('  '.join([*named, *told]))}")
+    raise Failure("the daemon has stopped", AWAY)
+
+
+def _short(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,66 @@
+"""What the control API needs of the hub; `daemon.hub` is the real one, tests may hand in another."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from daemon.core.journal import Entry
+from daemon.views import (
+    AccountView,
+    ChoiceView,
+    Done,
+    FetchProgress,
+    JobsView,
+    JournalView,
+    OrdersView,
+    OrderView,
+    StatusView,
+    StoryView,
+)
+
+
+class Hub(Protocol):
+    """Reads and commands; `order` is the hub's number or the marketplace's id. All may raise `CommandError`.
+
+    `uid` is the peer that gives a command, for the journal.
+    """
+
+    async def status(self) -> StatusView: ...
+    async def accounts(self) -> tuple[AccountView, ...]: ...
+    async def account(self, name: str) -> AccountView: ...
+    async def choices(self, name: str, kind: str) -> tuple[ChoiceView, ...]: ...
+
+    async def orders(
+        self,
+        *,
+        account: str | None = None,
+        stage: str | None = None,
+        status: str | None = None,
+        since: datetime | None = None,
+        unfinished: bool = False,
+        warnings: bool = False,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> OrdersView: ...
+    async def order(self, order: str) -> OrderView: ...
+    async def explain(self, order: str) -> StoryView: ...
+    async def jobs(self, *, state: str | None = None, account: str | None = None, limit: int = 100) -> JobsView: ...
+    async def journal(self, *, after: int = 0, order: str | None = None, limit: int = 100) -> JournalView: ...
+
+    def follow(self, after: int | None) -> AsyncIterator[Entry]:
+        """Every row after that id as it comes, without end; None begins with the next one."""
+
+    def fetch(self, names: Sequence[str], uid: int) -> AsyncIterator[FetchProgress]:
+        """Fetches now from these accounts, or from all for none; yields progress until each is done."""
+
+    async def forward(self, order: str, shop: str | None, uid: int) -> Done: ...
+    async def retry(self, job: int, uid: int) -> Done: ...
+    async def resolve(self, job: int, *, shop_order: str | None, send_again: bool, uid: int) -> Done: ...
+    async def set_status(self, order: str, status: str, uid: int) -> Done: ...
+    async def set_payment(self, order: str, *, paid: bool, amount: Decimal | None, uid: int) -> Done: ...
+    async def add_parcel(self, order: str, carrier: str, number: str, uid: int) -> Done: ...
+    async def pause(self, name: str, uid: int) -> Done: ...
+    async def resume(self, name: str, uid: int) -> Done: ...

@@ -1,0 +1,351 @@
+"""The control API as one table: paths, permissions, parameters, bodies, answers.
+
+The rule of this file: what isn't in ROUTES does not exist. The server asks by it, `openapi.py` is made from it, and
+docs/reference/control-api.md is tested against it. Names of parameters and of body fields are those of the `Hub`
+method that the route asks, so that nothing stands between the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from difflib import get_close_matches
+from typing import Any, Literal, TypeAlias
+from urllib.parse import parse_qsl, unquote
+
+import msgspec
+from msgspec import Struct
+
+from daemon.core.job import JobState
+from daemon.core.journal import Entry
+from daemon.views import (
+    AccountView,
+    ChoiceView,
+    CommandError,
+    Done,
+    FetchProgress,
+    JobsView,
+    JournalView,
+    OrdersView,
+    OrderView,
+    StatusView,
+    StoryView,
+)
+from orderferry import ChoiceKind, Stage
+
+MAX_ID = 2**63 - 1
+MAX_PARAMETER = 500
+
+Kind: TypeAlias = Literal["text", "number", "flag", "time"]
+Stream: TypeAlias = Literal["lines", "events"]
+
+
+class Param(Struct, frozen=True, kw_only=True):
+    """A parameter in the path or in the query; a `time` is RFC 3339 with its offset, a `flag` is true or false."""
+
+    name: str
+    kind: Kind = "text"
+    summary: str
+    choices: tuple[str, ...] = ()
+    least: int = 0
+    most: int = MAX_ID
+
+
+class Body(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a POST carries; an empty body counts as an empty object."""
+
+
+class NoBody(Body, frozen=True, kw_only=True):
+    """Nothing is asked for."""
+
+
+class FetchBody(Body, frozen=True, kw_only=True):
+    """The accounts to fetch from; none means all."""
+
+    names: tuple[str, ...] = msgspec.field(default=(), name="accounts")
+
+
+class ForwardBody(Body, frozen=True, kw_only=True):
+    """The shop to put the order into; without it every shop that forwards."""
+
+    shop: str | None = None
+
+
+class StatusBody(Body, frozen=True, kw_only=True):
+    """One of the hub's statuses, by its key in config.toml."""
+
+    status: str
+
+
+class PaymentBody(Body, frozen=True, kw_only=True):
+    """Whether the order is paid, and how much came in (in the order's currency; a decimal number as text)."""
+
+    paid: bool
+    amount: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        if self.amount is not None and not (self.amount.is_finite() and self.amount >= 0):
+            raise ValueError("`amount` must be a number such as 12.34")
+        if self.amount is not None and not self.paid:
+            raise ValueError("`amount` says how much came in, so it goes with `paid`: true")
+
+
+class ParcelBody(Body, frozen=True, kw_only=True):
+    """A parcel on its way."""
+
+    carrier: str
+    number: str
+
+
+class ResolveBody(Body, frozen=True, kw_only=True):
+    """What the person found in the shop: its order's number, or that it isn't there and may be sent again."""
+
+    shop_order: str | None = None
+    send_again: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.shop_order is not None) == self.send_again:
+            raise ValueError("give either `shop_order`, the shop's order that was found, or `send_again`: true")
+
+
+class Route(Struct, frozen=True, kw_only=True):
+    """One route; `hub` is the method of `Hub` that is asked, `acts` says that reading rights are not enough.
+
+    `answer` is the type of the whole answer, or of each item of a stream. `shaped` renames what the path gives.
+    """
+
+    method: Literal["GET", "POST"]
+    path: str
+    hub: str
+    summary: str
+    answer: Any  # a type expression such as tuple[AccountView, ...], which has no narrower type of its own
+    acts: bool = False
+    query: tuple[Param, ...] = ()
+    body: type[Body] | None = None
+    stream: Stream | None = None
+    shaped: Callable[[dict[str, Any]], dict[str, Any]] = dict
+
+    @property
+    def params(self) -> tuple[Param, ...]:
+        """The parameters in the path, in order."""
+        return tuple(_PATH[part[1:-1]] for part in self.path.split("/") if part.startswith("{"))
+
+    @property
+    def about(self) -> str:
+        """The route as people write it."""
+        return f"{self.method} {self.path}"
+
+
+_PATH: Mapping[str, Param] = {
+    "name": Param(name="name", summary="the account's name in config.toml"),
+    "kind": Param(name="kind", summary="which list", choices=tuple(ChoiceKind)),
+    "order": Param(name="order", summary="the hub's number, or the marketplace's own id"),
+    "job": Param(name="job", kind="number", summary="the job's number"),
+}
+
+_LIMIT = "how many at most"
+_ACCOUNT = Param(name="account", summary="of this account alone")
+
+
+def _act(path: str, hub: str, summary: str, body: type[Body] = NoBody) -> Route:
+    return Route(method="POST", path=path, hub=hub, summary=summary, answer=Done, acts=True, body=body)
+
+
+ROUTES: tuple[Route, ...] = (
+    Route(method="GET", path="/v1/status", hub="status", summary="the daemon at a glance", answer=StatusView),
+    Route(method="GET", path="/v1/accounts", hub="accounts", summary="all accounts", answer=tuple[AccountView, ...]),
+    Route(method="GET", path="/v1/accounts/{name}", hub="account", summary="one account", answer=AccountView),
+    Route(
+        method="GET",
+        path="/v1/accounts/{name}/choices/{kind}",
+        hub="choices",
+        summary="a list of the platform's: its statuses, payment methods, delivery methods or carriers",
+        answer=tuple[ChoiceView, ...],
+    ),
+    Route(
+        method="GET",
+        path="/v1/orders",
+        hub="orders",
+        summary="orders, newest first",
+        answer=OrdersView,
+        query=(
+            _ACCOUNT,
+            Param(name="stage", summary="in this stage alone", choices=tuple(Stage)),
+            Param(name="status", summary="in this status of the hub alone"),
+            Param(name="since", kind="time", summary="bought at or after this moment"),
+            Param(name="unfinished", kind="flag", summary="with something still to be done"),
+            Param(name="warnings", kind="flag", summary="with a warning"),
+            Param(name="before", kind="number", summary="the page after that one: its `next`"),
+            Param(name="limit", kind="number", summary=_LIMIT, least=1, most=500),
+        ),
+    ),
+    Route(
+        method="GET", path="/v1/orders/{order}", hub="order", summary="all that is known of an order", answer=OrderView
+    ),
+    Route(
+        method="GET",
+        path="/v1/orders/{order}/explain",
+        hub="explain",
+        summary="the order's story in sentences, and the commands that resolve what is stuck",
+        answer=StoryView,
+    ),
+    Route(
+        method="GET",
+        path="/v1/jobs",
+        hub="jobs",
+        summary="jobs, and with them the orders that could not be read",
+        answer=JobsView,
+        query=(
+            Param(name="state", summary="in this state alone", choices=tuple(JobState)),
+            _ACCOUNT,
+            Param(name="limit", kind="number", summary=_LIMIT, least=1, most=1000),
+        ),
+    ),
+    Route(
+        method="GET",
+        path="/v1/journal",
+        hub="journal",
+        summary="rows of the journal in order",
+        answer=JournalView,
+        query=(
+            Param(name="after", kind="number", summary="rows after this id: the `last` of the page before"),
+            Param(name="order", summary="of this order alone"),
+            Param(name="limit", kind="number", summary=_LIMIT, least=1, most=1000),
+        ),
+    ),
+    Route(
+        method="GET",
+        path="/v1/events",
+        hub="follow",
+        summary="the journal as it is written: server-sent events, `id` the row's id, `event` its kind",
+        answer=Entry,
+        query=(Param(name="after", kind="number", summary="begin after this id; without it, with the next row"),),
+        stream="events",
+    ),
+    Route(
+        method="POST",
+        path="/v1/fetch",
+        hub="fetch",
+        summary="fetch now; a line for each page as it comes, the last of an account with `done`",
+        answer=FetchProgress,
+        acts=True,
+        body=FetchBody,
+        stream="lines",
+    ),
+    Route(
+        method="POST",
+        path="/v1/accounts/{name}/fetch",
+        hub="fetch",
+        summary="fetch now from one account",
+        answer=FetchProgress,
+        acts=True,
+        body=NoBody,
+        stream="lines",
+        shaped=lambda given: {"names": (given["name"],)},
+    ),
+    _act("/v1/accounts/{name}/pause", "pause", "ask this account nothing until it is resumed"),
+    _act("/v1/accounts/{name}/resume", "resume", "ask this account again"),
+    _act("/v1/orders/{order}/forward", "forward", "put an order into the shop by hand", ForwardBody),
+    _act("/v1/orders/{order}/status", "set_status", "give the order another status", StatusBody),
+    _act("/v1/orders/{order}/payment", "set_payment", "say whether the order is paid", PaymentBody),
+    _act("/v1/orders/{order}/parcels", "add_parcel", "add a parcel's tracking number", ParcelBody),
+    _act("/v1/jobs/{job}/retry", "retry", "try a parked or waiting job now"),
+    _act("/v1/jobs/{job}/resolve", "resolve", "settle by hand what nobody knows about a job", ResolveBody),
+)
+
+OPENAPI_PATH = "/v1/openapi.json"
+
+
+class Match(Struct, frozen=True, kw_only=True):
+    """What a path led to: the route, or else the methods that this path has."""
+
+    route: Route | None
+    given: Mapping[str, Any] = {}
+    allowed: tuple[str, ...] = ()
+
+
+def match(method: str, path: str) -> Match:
+    """Finds the route of a raw path, its parts still percent-encoded; raises `CommandError` for an unknown path."""
+    parts = path.split("/")
+    allowed: list[str] = []
+    for route in ROUTES:
+        wanted = route.path.split("/")
+        if len(wanted) != len(parts) or any(
+            want != part for want, part in zip(wanted, parts, strict=True) if not want.startswith("{")
+        ):
+            continue
+        if route.method == method:
+            raw = [part for want, part in zip(wanted, parts, strict=True) if want.startswith("{")]
+            given = {p.name: value_of(p, decoded(text)) for p, text in zip(route.params, raw, strict=True)}
+            return Match(route=route, given=given)
+        allowed.append(route.method)
+    if not allowed:
+        known = [*(route.path for route in ROUTES), OPENAPI_PATH]
+        near = tuple(dict.fromkeys(get_close_matches(path[:MAX_PARAMETER], known, n=3)))
+        raise CommandError("not_found", "there is no such path here; all of them are in /v1/openapi.json", near)
+    return Match(route=None, allowed=tuple(allowed))
+
+
+def decoded(text: str) -> str:
+    """A part of a path without its percent-encoding; raises `CommandError`."""
+    try:
+        plain = unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        plain = ""
+    if not plain or len(plain) > MAX_PARAMETER or not plain.isprintable():
+        raise CommandError("invalid", "a part of the path is empty, too long, or not text")
+    return plain
+
+
+def query_of(route: Route, text: str) -> dict[str, Any]:
+    """The query's values by name; raises `CommandError` for an unknown name, a repeated one, or a bad value."""
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=50)
+    except ValueError:
+        raise CommandError("invalid", "the query can't be read") from None
+    params = {param.name: param for param in route.query}
+    values: dict[str, Any] = {}
+    for name, value in pairs:
+        param = params.get(name)
+        if param is None:
+            near = tuple(get_close_matches(name[:MAX_PARAMETER], params, n=3))
+            has = "knows " + ", ".join(params) if params else "takes no query"
+            raise CommandError("invalid", f"the query has a parameter that isn't known; {route.path} {has}", near)
+        if name in values:
+            raise CommandError("invalid", f"`{name}` is in the query twice")
+        values[name] = value_of(param, value)
+    return values
+
+
+def value_of(param: Param, text: str) -> str | int | bool | datetime:
+    """The value of a parameter's text; raises `CommandError` saying what would be right."""
+    if len(text) > MAX_PARAMETER:
+        raise CommandError("invalid", f"`{param.name}` is too long")
+    match param.kind:
+        case "number":
+            if text.isascii() and text.isdigit() and len(text) < 20 and param.least <= int(text) <= param.most:
+                return int(text)
+            most = f" to {param.most}" if param.most != MAX_ID else " or more"
+            raise CommandError("invalid", f"`{param.name}` must be a whole number, {param.least}{most}")
+        case "flag":
+            if text in {"true", "false"}:
+                return text == "true"
+            raise CommandError("invalid", f"`{param.name}` must be true or false", ("true", "false"))
+        case "time":
+            return _time(param.name, text)
+        case "text":
+            if param.choices and text not in param.choices:
+                near = tuple(get_close_matches(text, param.choices, n=3)) or param.choices
+                raise CommandError("invalid", f"`{param.name}` must be one of {', '.join(param.choices)}", near)
+            return text
+
+
+def _time(name: str, text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise CommandError("invalid", f"`{name}` must be a time with its offset, such as 2026-11-01T00:00:00Z")
+    return moment

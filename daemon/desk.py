@@ -1,0 +1,187 @@
+"""A round's desk: the cases that it works on, what it writes into the journal, and what it will write to the store.
+
+Everything here happens between two awaits of the round, in memory; `write` then puts the whole into one batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from daemon.core.intake import Known
+from daemon.core.job import JobState
+from daemon.core.journal import Data, Entry, Kind, Scalar
+from daemon.core.routing import NewJob, Target, reconcile
+from daemon.store.batch import Batch
+from daemon.store.case import Case, JobRecord, ms
+from daemon.store.store import Store
+
+
+class Needs(msgspec.Struct, kw_only=True):
+    """What an item wants to find on the desk: orders by number or by external id, and who carries these lines.
+
+    `unreadable` asks which of these ids are already kept as malformed; `digests` are of orders as they came, so that
+    the documents of those that differ are at hand for comparison.
+    """
+
+    numbers: set[int] = set()
+    external: dict[str, set[str]] = {}
+    lines: dict[str, set[str]] = {}
+    unreadable: dict[str, set[str]] = {}
+    digests: dict[tuple[str, str], bytes] = {}
+
+
+class Desk:
+    """What one round knows and decides; made new for every round."""
+
+    def __init__(self, store: Store, targets: Mapping[str, Target], now: datetime) -> None:
+        self.store = store
+        self.targets = targets
+        self.now = now
+        self.cases: dict[int, Case] = {}
+        self.known: dict[tuple[str, str], Known] = {}
+        self.owners: dict[tuple[str, str], Known] = {}
+        self.unreadable: dict[tuple[str, str], str] = {}
+        self.entries: list[Entry] = []
+        self.batch = Batch()
+        self._touched: dict[int, Case] = {}
+
+    async def lay_out(self, needs: Sequence[Needs]) -> None:
+        """Reads all that the round's items need, a few queries for all of them together."""
+        numbers: set[int] = set()
+        external: dict[str, set[str]] = {}
+        lines: dict[str, set[str]] = {}
+        for need in needs:
+            numbers |= need.numbers
+            for account, ids in need.external.items():
+                external.setdefault(account, set()).update(ids)
+            for account, ids in need.lines.items():
+                lines.setdefault(account, set()).update(ids)
+        for account, ids in external.items():
+            for external_id, known in (await self.store.known(account, ids)).items():
+                self.known[account, external_id] = known
+                numbers.add(known.id)
+        for account, ids in lines.items():
+            for line_id, known in (await self.store.owners(account, ids)).items():
+                self.owners[account, line_id] = known
+                numbers.add(known.id)
+        for need in needs:
+            for account, ids in need.unreadable.items():
+                for external_id, reason in (await self.store.unreadable(account, ids)).items():
+                    self.unreadable[account, external_id] = reason
+        if numbers:
+            self.cases = await self.store.cases(numbers)
+        differing = {
+            before.id
+            for need in needs
+            for key, digest in need.digests.items()
+            if (before := self.known.get(key)) is not None and before.digest != digest
+        }
+        for number, document in (await self.store.documents(differing)).items():
+            self.cases[number].document = document
+
+    def open_case(self, case: Case) -> None:
+        """Puts a new order on the desk."""
+        self.cases[case.order.id] = case
+        self.touch(case)
+
+    def touch(self, case: Case) -> None:
+        """Marks a case to be routed again and written."""
+        self._touched[case.order.id] = case
+
+    def note(
+        self,
+        kind: Kind,
+        *,
+        order: int | None = None,
+        account: str | None = None,
+        job: int | None = None,
+        **data: Scalar | list[str],
+    ) -> None:
+        """Writes a row of the journal; what is None is left out."""
+        self.write_entry(kind, order, account, job, data)
+
+    def write_entry(self, kind: Kind, order: int | None, account: str | None, job: int | None, data: Data) -> None:
+        """The same, with the data as a whole."""
+        told: Data = {key: value for key, value in data.items() if value is not None}
+        number = self.store.new_id("journal")
+        self.entries.append(Entry(id=number, at=self.now, kind=kind, order=order, account=account, job=job, data=told))
+
+    def warn(self, case: Case, text: str, account: str | None = None) -> None:
+        """A warning that stays with the order."""
+        case.order.warnings += 1
+        case.changed = True
+        self.touch(case)
+        self.note(Kind.ORDER_WARNING, order=case.order.id, account=account, text=text)
+
+    def make_job(self, case: Case, wanted: NewJob) -> JobRecord:
+        """A new job of a case, with its row in the journal."""
+        job = JobRecord(
+            id=self.store.new_id("job"),
+            order_id=case.order.id,
+            account=wanted.account,
+            kind=wanted.kind,
+            state=JobState.WAITING,
+            due=wanted.due,
+            made_at=self.now,
+            by_hand=wanted.by_hand,
+        )
+        case.jobs[job.id] = job
+        case.jobs_changed.add(job.id)
+        self.note(
+            Kind.JOB_MADE,
+            order=case.order.id,
+            account=job.account,
+            job=job.id,
+            what=job.kind.value,
+            due=job.due.isoformat(),
+            why=wanted.why,
+        )
+        return job
+
+    def route(self) -> None:
+        """Makes the jobs that the touched orders owe now, and drops those that they don't."""
+        for case in self._touched.values():
+            self._route(case)
+
+    def _route(self, case: Case) -> None:
+        plan = reconcile(case.state(), self.targets, self.now)
+        order = case.order
+        if plan.held != order.held:
+            order.held = plan.held
+            case.changed = True
+            if plan.held is not None:
+                self.note(Kind.ORDER_HELD, order=order.id, account=order.account, reason=plan.held)
+        for drop in plan.drop:
+            job = case.jobs[drop.job]
+            case.move(job, drop.event)
+            job.reason = drop.why
+            self.note(
+                Kind.JOB_CANCELLED,
+                order=order.id,
+                account=job.account,
+                job=job.id,
+                what=job.kind.value,
+                why=drop.why,
+            )
+        for wanted in plan.make:
+            self.make_job(case, wanted)
+
+    def write(self) -> Batch:
+        """All of it as one batch."""
+        for case in self._touched.values():
+            case.write(self.batch)
+        for entry in self.entries:
+            self.batch.add(
+                "journal",
+                entry.id,
+                ms(entry.at),
+                entry.kind.value,
+                entry.order,
+                entry.account,
+                entry.job,
+                msgspec.json.encode(entry.data).decode(),
+            )
+        return self.batch

@@ -1,0 +1,314 @@
+"""Takes claimed jobs, asks the target account's hook, and hands what came of it to the round.
+
+A job reaches this module only after its intent is on disk. Each account has its own queue and its own number of calls
+at once, so that a slow one delays nobody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+import structlog
+from msgspec import Struct, field
+
+from daemon.accounts import Accounts, AccountState, Turn
+from daemon.core import forwarding
+from daemon.core.job import JobKind, JobState
+from daemon.core.journal import Kind
+from daemon.core.retry import Cause, Failure, classify
+from daemon.outcomes import Outcome, Said
+from daemon.round import Claimed, Room, Rounds
+from orderferry import Capability, Clock, Malformed, OrderRef, Parcel, PaymentState, ShopOrder
+
+log = structlog.get_logger("orderferry.dispatcher")
+
+LEASE = timedelta(seconds=60)
+SEARCH_BACK = timedelta(minutes=15)
+DRAIN = 25.0
+MOST_AHEAD = 7
+
+_MOVES = {
+    JobKind.SET_PAYMENT: Capability.STATUS_MOVES_ON_PAYMENT,
+    JobKind.SET_TRACKING: Capability.STATUS_MOVES_ON_TRACKING,
+}
+
+
+class Lane(Struct):
+    """One account's work in hand."""
+
+    waiting: deque[Claimed] = field(default_factory=deque)
+    running: dict[asyncio.Task[None], Claimed] = {}
+    call_seconds: float = 0.1
+    alarm: asyncio.Task[None] | None = None
+
+    def looking(self) -> frozenset[int]:
+        """The doubts that are in hand."""
+        in_hand = [*self.waiting, *self.running.values()]
+        return frozenset(claimed.job.id for claimed in in_hand if claimed.job.state is JobState.UNSURE)
+
+
+class _Progress:
+    """How far a job of several steps has come, kept in the store."""
+
+    def __init__(self, rounds: Rounds, job: int, value: str | None) -> None:
+        self._rounds = rounds
+        self._job = job
+        self.value = value
+
+    async def save(self, text: str) -> None:
+        """Returns when the text is on disk."""
+        await self._rounds.save_progress(self._job, text)
+        self.value = text
+
+
+class Dispatcher:
+    """Carries jobs out; the round asks it for `rooms` and gives it what fits."""
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        rounds: Rounds,
+        clock: Clock,
+        prefix: str,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        self._accounts = accounts
+        self._rounds = rounds
+        self._clock = clock
+        self._prefix = prefix
+        self._draw = draw
+        self._lanes: dict[str, Lane] = {}
+        self._reports: set[asyncio.Task[None]] = set()
+        self._draining = False
+
+    def rooms(self) -> Sequence[Room]:
+        """How many jobs each account can take now; some more than it has hands, where calls outrun the disk."""
+        if self._draining:
+            return []
+        found = []
+        for state in self._accounts:
+            if not self._accounts.may_ask(state):
+                continue
+            lane = self._lane(state.name)
+            hands = self._accounts.hooks.platform(state.name).concurrency
+            in_hand = len(lane.waiting) + len(lane.running)
+            if state.held_until is not None:
+                free = 0 if in_hand else 1
+            else:
+                ahead = math.ceil(hands * self._rounds.seconds / max(lane.call_seconds, 1e-4))
+                free = hands + min(ahead, hands * MOST_AHEAD) - in_hand
+            found.append(Room(account=state.name, jobs=max(free, 0), looking=lane.looking()))
+        return found
+
+    def take(self, claimed: Claimed) -> None:
+        """Takes a job whose intent is on disk."""
+        name = claimed.job.account
+        self._lane(name).waiting.append(claimed)
+        self._fill(name)
+
+    async def drain(self) -> int:
+        """Begins nothing more, waits for what is under way, and answers how many calls had to be left in doubt."""
+        self._draining = True
+        for lane in self._lanes.values():
+            while lane.waiting:
+                self._release(lane.waiting.popleft())
+        for lane in self._lanes.values():
+            if lane.alarm is not None:
+                lane.alarm.cancel()
+        running = [task for lane in self._lanes.values() for task in lane.running]
+        left: set[asyncio.Task[None]] = set()
+        if running:
+            _, left = await asyncio.wait(running, timeout=DRAIN)
+            for task in left:
+                task.cancel()
+            if left:
+                await asyncio.wait(left, timeout=2)
+        while self._reports:
+            await asyncio.wait(self._reports)
+        return len(left)
+
+    def _lane(self, name: str) -> Lane:
+        return self._lanes.setdefault(name, Lane())
+
+    def _fill(self, name: str) -> None:
+        lane = self._lane(name)
+        hands = self._accounts.hooks.platform(name).concurrency
+        while lane.waiting and len(lane.running) < hands:
+            claimed = lane.waiting.popleft()
+            state = self._accounts[name]
+            late = claimed.job.sent_at is not None and self._clock.now() - claimed.job.sent_at > LEASE
+            if self._draining or late or not self._accounts.may_ask(state):
+                self._release(claimed)
+                continue
+            self._accounts.begin(state)
+            task = asyncio.create_task(self._carry(state, claimed))
+            lane.running[task] = claimed
+            task.add_done_callback(lambda done: self._done(name, done))
+
+    def _done(self, name: str, task: asyncio.Task[None]) -> None:
+        self._lane(name).running.pop(task, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("dispatch_failed", account=name, error=repr(error))
+        self._fill(name)
+
+    async def _carry(self, state: AccountState, claimed: Claimed) -> None:
+        began, sent_at = self._clock.monotonic(), self._clock.now()
+        job = claimed.job
+        failure: Failure | None = None
+        shop_order: ShopOrder | None = None
+        said = Said()
+        limit = self._accounts.hooks.platform(state.name).call_limit
+        try:
+            async with asyncio.timeout(limit):
+                shop_order, said = await self._call(state, claimed)
+        except asyncio.CancelledError:
+            message = "the daemon was stopped before the answer came"
+            failure = Failure(cause=Cause.UNSURE, message=message)
+        except Exception as error:  # noqa: BLE001 - a plugin may raise anything; it concerns this job alone
+            failure = classify(error, sent=job.state is JobState.SENDING)
+        lane = self._lane(state.name)
+        lane.call_seconds += (self._clock.monotonic() - began - lane.call_seconds) / 8
+        others_worked = (
+            state.last_success is not None and job.first_tried is not None and state.last_success > job.first_tried
+        )
+        turn = self._accounts.succeeded(state) if failure is None else self._accounts.failed(state, failure)
+        self._tell_turn(state, turn)
+        if state.held_until is not None and lane.alarm is None:
+            lane.alarm = asyncio.create_task(self._watch_hold(state, lane))
+        capabilities = self._accounts.capabilities(state.name)
+        self._report(
+            Outcome(
+                job=job.id,
+                order=job.order_id,
+                account=job.account,
+                sent_at=job.sent_at or sent_at,
+                ended_at=self._clock.now(),
+                looked=job.state is JobState.UNSURE,
+                failure=failure,
+                shop_order=shop_order,
+                reference=self._reference(job.order_id),
+                said=said,
+                moves_status=_MOVES.get(job.kind, Capability.NONE) & capabilities != Capability.NONE,
+                can_find=Capability.FIND_ORDER in capabilities,
+                settle=state.settings.settle,
+                others_worked=others_worked,
+                draw=self._draw(),
+            )
+        )
+        log.info(
+            "job_carried_out",
+            job=job.id,
+            order=job.order_id,
+            account=job.account,
+            what=job.kind.value,
+            outcome="done" if failure is None else failure.cause.value,
+        )
+
+    async def _watch_hold(self, state: AccountState, lane: Lane) -> None:
+        """Asks for a round when a held account may be asked again."""
+        while state.held_until is not None and (wait := (state.held_until - self._clock.now()).total_seconds()) > 0:
+            await self._clock.sleep(wait)
+        lane.alarm = None
+        self._rounds.wake()
+
+    async def _call(self, state: AccountState, claimed: Claimed) -> tuple[ShopOrder | None, Said]:
+        job, order = claimed.job, claimed.order
+        ask = self._accounts.hooks.ask
+        if job.kind is JobKind.ADD_ORDER and job.state is JobState.UNSURE:
+            since = (job.sent_at or job.made_at) - SEARCH_BACK
+            found: ShopOrder | None = await ask(
+                state.name, "find_order", reference=self._reference(job.order_id), since=since
+            )
+            status = state.settings.statuses.get(claimed.status)
+            return found, Said(status=status, paid=claimed.paid)
+        if order is None:
+            raise Malformed("the stored order can't be read; is this the key that it was sealed with?")
+        if job.kind is JobKind.ADD_ORDER:
+            passing = forwarding.Passing(statuses=state.settings.statuses)
+            source = next((found for found in self._accounts if found.name == claimed.source), None)
+            told = forwarding.build(
+                order,
+                number=job.order_id,
+                status=claimed.status,
+                paid=claimed.paid,
+                source=claimed.source,
+                source_platform=source.settings.platform if source is not None else "",
+                mark=self._reference(job.order_id),
+                passing=passing,
+            )
+            progress = _Progress(self._rounds, job.id, job.progress)
+            added: ShopOrder = await ask(state.name, "add_order", order=told, progress=progress)
+            return added, Said(status=told.status, paid=claimed.paid)
+        return None, await self._sync(state, claimed)
+
+    async def _sync(self, state: AccountState, claimed: Claimed) -> Said:
+        job, ask = claimed.job, self._accounts.hooks.ask
+        ref = OrderRef(id=claimed.shop_order or "", reference=claimed.reference)
+        if job.kind is JobKind.SET_STATUS:
+            status = state.settings.statuses[claimed.status]
+            await ask(state.name, "set_status", ref=ref, status=status)
+            return Said(status=status)
+        if job.kind is JobKind.SET_PAYMENT:
+            amount = claimed.order.total if claimed.order is not None and claimed.paid else None
+            await ask(state.name, "set_payment", ref=ref, payment=PaymentState(paid=claimed.paid, amount=amount))
+            return Said(paid=claimed.paid)
+        parcels = tuple(Parcel(carrier=carrier, number=number) for carrier, number in claimed.parcels)
+        await ask(state.name, "set_tracking", ref=ref, parcels=parcels)
+        return Said(parcels=frozenset(parcel.number for parcel in parcels))
+
+    def _reference(self, number: int) -> str:
+        return forwarding.reference(self._prefix, number)
+
+    def _release(self, claimed: Claimed) -> None:
+        if claimed.job.state is JobState.UNSURE:
+            return
+        self._report(
+            Outcome(
+                job=claimed.job.id,
+                order=claimed.job.order_id,
+                account=claimed.job.account,
+                sent_at=self._clock.now(),
+                ended_at=self._clock.now(),
+                released=True,
+            )
+        )
+
+    def _report(self, outcome: Outcome) -> None:
+        self._keep(asyncio.create_task(self._rounds.outcome(outcome)))
+
+    def _tell_turn(self, state: AccountState, turn: Turn) -> None:
+        if turn is not Turn.SAME:
+            self._keep(asyncio.create_task(tell_turn(self._rounds, state, turn)))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._reports.add(task)
+        task.add_done_callback(self._reported)
+
+    def _reported(self, task: asyncio.Task[None]) -> None:
+        self._reports.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("outcome_not_stored", error=repr(error))
+        self._rounds.wake()
+
+
+async def tell_turn(rounds: Rounds, state: AccountState, turn: Turn) -> None:
+    """Writes into the journal how an account's health has turned."""
+    if turn is Turn.BETTER:
+        await rounds.note(Kind.ACCOUNT_UP, state.name)
+        return
+    if turn is Turn.WORSE and state.health.value == "needs_login":
+        data = {"error": state.problem, "command": login_command(state)}
+        await rounds.note(Kind.ACCOUNT_NEEDS_LOGIN, state.name, dict(data))
+        return
+    until = state.held_until.isoformat() if state.held_until is not None else None
+    await rounds.note(Kind.ACCOUNT_DOWN, state.name, {"error": state.problem, "until": until})
+
+
+def login_command(state: AccountState) -> str:
+    """What the owner of an account that refuses us has to do."""
+    return f"orderferry login {state.name}, or mend its keys in config.toml; then orderferry resume {state.name}"

@@ -1,0 +1,82 @@
+"""Makes a configured account's platform ready to be asked: its HTTP client, its tokens, its place among the hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import structlog
+from aiohttp import ClientSession
+
+from daemon.config import AccountSettings
+from daemon.hooks import Hooks
+from daemon.vault import TokenFiles
+from orderferry import Account, Clock
+from orderferry.http import Auth, Http, Limits, open_session
+from orderferry.platform import AnyPlatform
+
+
+class Opener:
+    """Opens accounts; `close` ends all connections that they made."""
+
+    def __init__(
+        self,
+        platforms: Mapping[str, type[AnyPlatform]],
+        hooks: Hooks,
+        tokens: TokenFiles,
+        clock: Clock,
+        prefix: str,
+    ) -> None:
+        self._platforms = platforms
+        self._hooks = hooks
+        self._tokens = tokens
+        self._clock = clock
+        self._prefix = prefix
+        self._sessions: list[ClientSession] = []
+
+    def open(self, settings: AccountSettings) -> AnyPlatform:
+        """Makes the account's platform; whatever its constructor raises comes through."""
+        kind = self._platforms[settings.platform]
+        log = structlog.get_logger("orderferry.plugin").bind(account=settings.name)
+        session = open_session()
+        self._sessions.append(session)
+
+        def http(
+            base_url: str,
+            *,
+            auth: Auth | None = None,
+            limits: Limits | None = None,
+            headers: Mapping[str, str] | None = None,
+            explain: Callable[[bytes], str | None] | None = None,
+        ) -> Http:
+            return Http(
+                session,
+                base_url,
+                clock=self._clock,
+                log=log,
+                auth=auth,
+                limits=limits,
+                headers=headers,
+                explain=explain,
+            )
+
+        def make() -> AnyPlatform:
+            return kind(
+                Account(
+                    name=settings.name,
+                    role=settings.role,
+                    settings=settings.settings,
+                    http=http,
+                    clock=self._clock,
+                    log=log,
+                    tokens=self._tokens.for_account(settings.name),
+                    reference_prefix=self._prefix,
+                )
+            )
+
+        return self._hooks.open(settings.name, make)
+
+    async def close(self) -> None:
+        """Ends every account's connections."""
+        for session in self._sessions:
+            await session.close()
+        self._sessions.clear()

@@ -1,0 +1,240 @@
+"""What came of a hook call onto the round's desk: the job's next state, the link, what the account has been told."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+
+from daemon.core.job import JobEvent, JobKind, JobState, remedy
+from daemon.core.journal import Kind
+from daemon.core.retry import Cause, Failure, Verdict, after_failure, after_look, next_look
+from daemon.desk import Desk, Needs
+from daemon.store.case import Case, JobRecord, LinkRecord
+from orderferry import ShopOrder
+
+
+class Said(Struct, frozen=True, kw_only=True):
+    """What a hook call told the account: it becomes what the account has been told."""
+
+    status: str | None = None
+    paid: bool | None = None
+    parcels: frozenset[str] = frozenset()
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """The end of one hook call for a job.
+
+    Exactly one of these is the case: `released` (never begun), `failure`, or success. `looked` marks a look-up: then
+    success with `shop_order` None means "not there". `others_worked`: the account did something else meanwhile.
+    """
+
+    job: int
+    order: int
+    account: str
+    sent_at: datetime
+    ended_at: datetime
+    looked: bool = False
+    released: bool = False
+    failure: Failure | None = None
+    shop_order: ShopOrder | None = None
+    reference: str = ""
+    said: Said = Said()
+    moves_status: bool = False
+    can_find: bool = True
+    settle: timedelta = timedelta(0)
+    others_worked: bool = False
+    draw: float = 0.0
+
+    def needs(self) -> Needs:
+        """The order that the job belongs to."""
+        return Needs(numbers={self.order})
+
+
+def settle_outcome(desk: Desk, outcome: Outcome) -> None:
+    """Takes the job on by what came of its call; a job that a person has moved meanwhile is left as it is."""
+    case = desk.cases[outcome.order]
+    job = case.jobs[outcome.job]
+    expected = JobState.UNSURE if outcome.looked else JobState.SENDING
+    if job.state is not expected:
+        return
+    desk.touch(case)
+    if outcome.released:
+        case.move(job, JobEvent.RELEASE)
+        job.sent_at = None
+    elif outcome.looked:
+        _looked(desk, case, job, outcome)
+    elif outcome.failure is not None:
+        _failed(desk, case, job, outcome, outcome.failure)
+    else:
+        case.move(job, JobEvent.SUCCEED)
+        _succeeded(desk, case, job, outcome)
+
+
+def _succeeded(desk: Desk, case: Case, job: JobRecord, outcome: Outcome) -> None:
+    job.reason = None
+    if job.kind is JobKind.ADD_ORDER and outcome.shop_order is not None:
+        _linked(desk, case, job, outcome, outcome.shop_order)
+        return
+    link = case.links.get(job.account) or LinkRecord(
+        account=job.account,
+        shop_order=case.order.external_id,
+        number=case.order.external_id,
+        reference="",
+        linked_at=desk.now,
+        told_paid=case.order.paid,
+    )
+    said = outcome.said
+    if job.kind is JobKind.SET_STATUS:
+        link.told_status = said.status
+    elif job.kind is JobKind.SET_PAYMENT:
+        link.told_paid = said.paid
+    else:
+        link.told_parcels |= said.parcels
+    if outcome.moves_status:
+        link.told_status = None
+    case.link(link)
+    desk.note(
+        Kind.JOB_DONE,
+        order=case.order.id,
+        account=job.account,
+        job=job.id,
+        what=job.kind.value,
+        attempt=job.attempt + 1,
+        sent_at=outcome.sent_at.isoformat(),
+        status=said.status,
+        paid=said.paid,
+        parcels=sorted(said.parcels) or None,
+    )
+
+
+def _linked(desk: Desk, case: Case, job: JobRecord, outcome: Outcome, shop_order: ShopOrder) -> None:
+    order = case.order
+    total = None if shop_order.total is None else str(shop_order.total)
+    case.link(
+        LinkRecord(
+            account=job.account,
+            shop_order=shop_order.id,
+            number=shop_order.number,
+            reference=outcome.reference,
+            linked_at=desk.now,
+            total=total,
+            told_status=outcome.said.status,
+            told_paid=outcome.said.paid,
+        )
+    )
+    desk.note(
+        Kind.JOB_DONE,
+        order=order.id,
+        account=job.account,
+        job=job.id,
+        what=job.kind.value,
+        attempt=job.attempt + 1,
+        sent_at=outcome.sent_at.isoformat(),
+        shop_order=shop_order.id,
+        number=shop_order.number,
+        total=total,
+        stock_fell=shop_order.stock_fell,
+    )
+    if total is not None and total != order.total:
+        desk.warn(case, f"{job.account} makes it {total}, the marketplace {order.total}", job.account)
+    for text in shop_order.warnings:
+        desk.warn(case, text, job.account)
+
+
+def _failed(desk: Desk, case: Case, job: JobRecord, outcome: Outcome, failure: Failure) -> None:
+    job.first_tried = job.first_tried or outcome.sent_at
+    verdict = after_failure(
+        failure,
+        job.kind,
+        attempt=job.attempt + 1,
+        first_tried=job.first_tried,
+        now=desk.now,
+        draw=outcome.draw,
+        can_find=outcome.can_find,
+        others_worked=outcome.others_worked,
+    )
+    doubtful = failure.cause in {Cause.UNSURE, Cause.BUG} and job.kind is JobKind.ADD_ORDER
+    job.doubt_at = outcome.ended_at if doubtful else None
+    apply_verdict(desk, case, job, verdict, settle=outcome.settle, detail=failure.detail)
+
+
+def _looked(desk: Desk, case: Case, job: JobRecord, outcome: Outcome) -> None:
+    doubt_at = job.doubt_at or outcome.sent_at
+    settled = doubt_at + outcome.settle
+    if outcome.failure is not None:
+        job.due = next_look(doubt_at, settled, desk.now)
+        job.reason = f"the look-up failed: {outcome.failure.message}"
+        case.move(job, JobEvent.LOOK_LATER)
+        return
+    found = outcome.shop_order is not None
+    verdict = after_look(
+        found=found, attempt=job.attempt, doubt_at=doubt_at, settle=outcome.settle, now=desk.now
+    )
+    desk.note(
+        Kind.JOB_LOOKED,
+        order=case.order.id,
+        account=job.account,
+        job=job.id,
+        what=job.kind.value,
+        found=found,
+        shop_order=outcome.shop_order.id if outcome.shop_order is not None else None,
+        settled_at=None if found else settled.isoformat(),
+    )
+    if outcome.shop_order is not None:
+        case.move(job, JobEvent.FOUND)
+        _succeeded(desk, case, job, outcome)
+        return
+    if verdict.event is not JobEvent.LOOK_LATER:
+        job.doubt_at = None
+    apply_verdict(desk, case, job, verdict, settle=outcome.settle)
+
+
+def apply_verdict(
+    desk: Desk, case: Case, job: JobRecord, verdict: Verdict, *, settle: timedelta, detail: str | None = None
+) -> None:
+    """Moves the job by a verdict and says so in the journal."""
+    case.move(job, verdict.event)
+    job.due = verdict.due
+    job.reason = verdict.reason
+    job.attempt += verdict.counts
+    order, account, what = case.order.id, job.account, job.kind.value
+    match job.state:
+        case JobState.UNSURE if verdict.event is JobEvent.DOUBT and job.doubt_at is not None:
+            desk.note(
+                Kind.JOB_UNSURE,
+                order=order,
+                account=account,
+                job=job.id,
+                what=what,
+                attempt=job.attempt,
+                error=verdict.reason,
+                look_at=job.due.isoformat(),
+                settled_at=(job.doubt_at + settle).isoformat(),
+                detail=detail,
+            )
+        case JobState.PARKED:
+            desk.note(
+                Kind.JOB_PARKED,
+                order=order,
+                account=account,
+                job=job.id,
+                what=what,
+                reason=verdict.reason,
+                command=remedy(job.id, in_doubt=job.kind is JobKind.ADD_ORDER and job.doubt_at is not None),
+                detail=detail,
+            )
+        case JobState.WAITING:
+            desk.note(
+                Kind.JOB_LATER,
+                order=order,
+                account=account,
+                job=job.id,
+                what=what,
+                attempt=job.attempt,
+                error=verdict.reason,
+                until=job.due.isoformat(),
+                detail=detail,
+            )
+        case _:
+            pass

@@ -1,0 +1,217 @@
+"""One task for each account: checks it, then asks for orders, page after page, whenever it is time or somebody asks.
+
+A page is stored together with its cursor. While one page is being written the next is already asked for, but it is
+handed over only after the one before it is on disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+
+import structlog
+
+from daemon.accounts import Accounts, AccountState
+from daemon.core.journal import Kind
+from daemon.core.retry import Failure, classify
+from daemon.dispatcher import tell_turn
+from daemon.receive import Counts, unpack
+from daemon.round import Rounds
+from daemon.views import FetchProgress
+from orderferry import Capability, CheckReport, Clock, Page
+
+log = structlog.get_logger("orderferry.poller")
+
+FETCH_LIMIT = 300.0
+JITTER = 0.1
+
+
+class Poller:
+    """Fetches one account's orders for as long as the daemon runs."""
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        state: AccountState,
+        rounds: Rounds,
+        clock: Clock,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        self.state = state
+        self._accounts = accounts
+        self._rounds = rounds
+        self._clock = clock
+        self._draw = draw
+        self._bell = asyncio.Event()
+        self._watchers: list[asyncio.Queue[FetchProgress]] = []
+        self._asked: list[asyncio.Queue[FetchProgress]] = []
+        self._uid: int | None = None
+        self._checked = False
+
+    async def run(self) -> None:
+        """Never ends by itself; cancel it."""
+        while True:
+            await self._until_allowed()
+            if not self._checked:
+                await self._check()
+                continue
+            await self._fetch()
+            self._plan_next()
+            await self._rest(self._seconds_left())
+
+    def ring(self) -> None:
+        """Looks again at once: the account may have been resumed, or somebody wants a fetch."""
+        self._bell.set()
+
+    async def fetch_now(self, uid: int) -> AsyncIterator[FetchProgress]:
+        """Asks for a fetch at once; yields its progress, the last line with `done`."""
+        if self.state.paused:
+            yield self._line(Counts(), error=f"{self.state.name} is paused; say `orderferry resume {self.state.name}`")
+            return
+        queue: asyncio.Queue[FetchProgress] = asyncio.Queue()
+        self._asked.append(queue)
+        self._uid = uid
+        self.state.next_fetch = self._clock.now()
+        self.ring()
+        try:
+            while True:
+                line = await queue.get()
+                yield line
+                if line.done or line.error is not None:
+                    return
+        finally:
+            for queues in (self._asked, self._watchers):
+                with contextlib.suppress(ValueError):
+                    queues.remove(queue)
+
+    async def _until_allowed(self) -> None:
+        while not self._accounts.may_ask(self.state):
+            state = self.state
+            if self._asked and state.problem is not None:
+                self._watchers, self._asked = self._asked, []
+                self._tell(self._line(Counts(), error=state.problem))
+                self._watchers = []
+            wait = 3600.0
+            if state.held_until is not None and not state.paused:
+                wait = max((state.held_until - self._clock.now()).total_seconds(), 0.05)
+            await self._rest(wait)
+        if self.state.held_until is not None:
+            self._rounds.wake()
+
+    async def _check(self) -> None:
+        """Proves the account's keys and rights before anything else is asked of it."""
+        failure: Failure | None = None
+        self._accounts.begin(self.state)
+        try:
+            async with asyncio.timeout(60):
+                report: CheckReport = await self._accounts.hooks.ask(self.state.name, "check")
+        except Exception as error:  # noqa: BLE001 - a plugin may raise anything; it concerns this account alone
+            failure = classify(error, sent=False)
+        else:
+            self.state.notes = report.notes
+            self.state.missing = dict(report.missing)
+            self._checked = True
+        await self._turn(failure)
+        if failure is not None and not failure.of_account:
+            # the check has a bug or was refused, which does not tell how fetching goes
+            self.state.notes = (f"its check failed: {failure.message}",)
+            self._checked = True
+
+    async def _fetch(self) -> None:
+        state = self.state
+        if Capability.FETCH_ORDERS not in self._accounts.capabilities(state.name):
+            return
+        self._watchers, self._asked = self._asked, []
+        uid, self._uid = self._uid, None
+        total = Counts()
+        failure: Failure | None = None
+        storing: asyncio.Task[Counts] | None = None
+        cursor, more = state.cursor, True
+        try:
+            while more:
+                self._accounts.begin(state)
+                async with asyncio.timeout(FETCH_LIMIT):
+                    page: Page = await self._accounts.hooks.ask(state.name, "fetch_orders", cursor=cursor)
+                await self._turn(None)
+                await self._stored(storing, total)
+                storing = asyncio.create_task(self._store(page))
+                cursor, more = page.cursor, page.more
+                if not self._accounts.may_ask(state):
+                    break
+            await self._stored(storing, total)
+            storing = None
+            state.caught_up = None if more else self._clock.now()
+        except Exception as error:  # noqa: BLE001 - a plugin may raise anything; it concerns this account alone
+            failure = classify(error, sent=False)
+            await self._turn(failure)
+            if not failure.of_account:
+                state.problem = failure.message
+                log.warning("fetch_failed", account=state.name, error=failure.message, detail=failure.detail)
+        finally:
+            if storing is not None:
+                with contextlib.suppress(Exception):
+                    await self._stored(storing, total)
+        state.last_fetch = self._clock.now()
+        if failure is None and (uid is not None or total.new or total.changed or total.malformed):
+            data = {"new": total.new, "changed": total.changed, "malformed": total.malformed, "uid": uid}
+            await self._rounds.note(Kind.FETCHED, state.name, dict(data))
+        self._tell(self._line(total, done=failure is None, error=None if failure is None else failure.message))
+        self._watchers = []
+
+    async def _store(self, page: Page) -> Counts:
+        merges = Capability.MERGES_ORDERS in self._accounts.capabilities(self.state.name)
+        received = unpack(self.state.name, page, merges=merges, caught_up=self.state.caught_up)
+        counts: Counts = await self._rounds.receive(received)
+        self.state.cursor = page.cursor
+        return counts
+
+    async def _stored(self, storing: asyncio.Task[Counts] | None, total: Counts) -> None:
+        if storing is not None:
+            total.add(await storing)
+            if self._watchers:
+                self._tell(self._line(total))
+
+    async def _turn(self, failure: Failure | None) -> None:
+        accounts, state = self._accounts, self.state
+        turn = accounts.succeeded(state) if failure is None else accounts.failed(state, failure)
+        if turn.value != "same":
+            await tell_turn(self._rounds, state, turn)
+        if turn.value == "better":
+            self._rounds.wake()
+
+    def _plan_next(self) -> None:
+        every = self.state.settings.poll_every * (1 + JITTER * (self._draw() - 0.5))
+        self.state.next_fetch = self.state.held_until or self._clock.now() + every
+
+    def _seconds_left(self) -> float:
+        due = self.state.next_fetch or self._clock.now()
+        return 0.0 if self._asked else max((due - self._clock.now()) / timedelta(seconds=1), 0.0)
+
+    async def _rest(self, seconds: float) -> None:
+        """Waits so long, or until the bell rings."""
+        sleep = asyncio.ensure_future(self._clock.sleep(seconds))
+        bell = asyncio.ensure_future(self._bell.wait())
+        try:
+            await asyncio.wait({sleep, bell}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleep.cancel()
+            bell.cancel()
+        self._bell.clear()
+
+    def _tell(self, line: FetchProgress) -> None:
+        for queue in self._watchers:
+            queue.put_nowait(line)
+
+    def _line(self, counts: Counts, *, done: bool = False, error: str | None = None) -> FetchProgress:
+        return FetchProgress(
+            account=self.state.name,
+            pages=counts.pages,
+            new=counts.new,
+            changed=counts.changed,
+            malformed=counts.malformed,
+            done=done,
+            error=error,
+        )

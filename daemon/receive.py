@@ -1,0 +1,285 @@
+"""A fetched page onto the round's desk: orders new and changed, merges, unreadable ones, our own met again."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from daemon.core.intake import Known, Verdict, changed_fields, compare, latest, replaced_by
+from daemon.core.journal import Kind
+from daemon.desk import Desk, Needs
+from daemon.store.case import Case, OrderRecord, ms
+from orderferry import Echo, MalformedOrder, Order, Page, Stage
+
+_ENCODER = msgspec.msgpack.Encoder()
+MAX_RAW = 256 * 1024
+GAP = timedelta(minutes=10)
+
+
+Fetched: TypeAlias = tuple[Order, bytes, bytes]
+"""An order, encoded, and the digest of that."""
+
+
+class Counts(Struct):
+    """What a page, or a whole fetch, brought."""
+
+    pages: int = 0
+    new: int = 0
+    changed: int = 0
+    malformed: int = 0
+
+    def add(self, other: Counts) -> None:
+        """Takes another page's counts in."""
+        self.pages += other.pages
+        self.new += other.new
+        self.changed += other.changed
+        self.malformed += other.malformed
+
+
+class Received(Struct, frozen=True, kw_only=True):
+    """A page on its way into the store, encoded and digested once."""
+
+    account: str
+    page: Page
+    orders: tuple[Fetched, ...]
+    merges: bool
+    caught_up: datetime | None = None  # when the account's feed was last read to its end
+
+    def needs(self, known_references: dict[str, int]) -> Needs:
+        """What intake compares with; `known_references` are the hub's numbers in this page's echoes."""
+        ids = {order.external_id for order, _, _ in self.orders}
+        ids |= {entry.external_id for entry in self.page.malformed if entry.external_id}
+        lines = {line.id for order, _, _ in self.orders for line in order.lines} if self.merges else set()
+        unreadable = {malformed_id(entry) for entry in self.page.malformed}
+        return Needs(
+            numbers=set(known_references.values()),
+            external={self.account: ids} if ids else {},
+            lines={self.account: lines} if lines else {},
+            unreadable={self.account: unreadable} if unreadable else {},
+            digests={(self.account, order.external_id): digest for order, _, digest in self.orders},
+        )
+
+
+def unpack(account: str, page: Page, *, merges: bool, caught_up: datetime | None) -> Received:
+    """Prepares a page; of an order that a page holds twice, the newest state stays."""
+    encoded = tuple((order, _ENCODER.encode(order)) for order in latest(page.orders))
+    return Received(
+        account=account,
+        page=page,
+        orders=tuple((order, body, hashlib.blake2b(body, digest_size=16).digest()) for order, body in encoded),
+        merges=merges,
+        caught_up=caught_up,
+    )
+
+
+def echo_numbers(page: Page, prefix: str) -> dict[str, int]:
+    """The hub's own numbers in the references of a page's echoes, by reference."""
+    found = {}
+    for echo in page.echoes:
+        number = echo.reference.removeprefix(prefix)
+        if echo.reference.startswith(prefix) and number.isascii() and number.isdigit() and len(number) < 18:
+            found[echo.reference] = int(number)
+    return found
+
+
+def receive(desk: Desk, received: Received, prefix: str) -> Counts:
+    """Puts the page onto the desk: orders, journal, and the cursor with them."""
+    counts = Counts(pages=1)
+    for order, body, digest in received.orders:
+        known = desk.known.get((received.account, order.external_id))
+        verdict = compare(known, order, digest)
+        if verdict is Verdict.NEW:
+            _take_new(desk, received, (order, body, digest))
+            counts.new += 1
+        elif verdict is Verdict.CHANGED and known is not None:
+            _take_changed(desk, received, desk.cases[known.id], (order, body, digest))
+            counts.changed += 1
+        desk.batch.add("understand", received.account, order.external_id)
+    for entry in received.page.malformed:
+        counts.malformed += _keep_malformed(desk, received, entry)
+    numbers = echo_numbers(received.page, prefix)
+    for echo in received.page.echoes:
+        case = desk.cases.get(numbers.get(echo.reference, 0))
+        if case is not None:
+            _hear_echo(desk, received.account, case, echo)
+    desk.batch.add("move_cursor", received.page.cursor, ms(desk.now), received.account)
+    return counts
+
+
+def _take_new(desk: Desk, received: Received, fetched: Fetched) -> None:
+    order, body, digest = fetched
+    number = desk.store.new_id("orders")
+    status = "cancelled" if order.stage is Stage.CANCELLED else "new"
+    case = Case(
+        order=OrderRecord(
+            id=number,
+            account=received.account,
+            external_id=order.external_id,
+            digest=digest,
+            stage=order.stage,
+            status=status,
+            ordered_at=order.ordered_at,
+            updated_at=order.updated_at,
+            first_seen=desk.now,
+            total=str(order.total),
+            paid=order.paid,
+            shipped=order.shipped,
+            ships_itself=order.ships_itself,
+        ),
+        document=order,
+        new=True,
+        lines_owned=received.merges,
+    )
+    desk.open_case(case)
+    desk.known[received.account, order.external_id] = _as_known(case)
+    desk.batch.add("write_document", number, desk.store.seal_document(number, order, body))
+    desk.note(
+        Kind.ORDER_NEW,
+        order=number,
+        account=received.account,
+        external_id=order.external_id,
+        stage=order.stage.value,
+        status=status,
+        total=case.order.total,
+        sweep=received.page.sweep,
+    )
+    if received.page.sweep and received.caught_up is not None and order.updated_at < received.caught_up - GAP:
+        desk.note(Kind.ORDER_GAP, order=number, account=received.account, external_id=order.external_id)
+    _take_parcels(desk, case, order)
+    if received.merges:
+        _merge(desk, received, case, order)
+
+
+def _take_changed(desk: Desk, received: Received, case: Case, fetched: Fetched) -> None:
+    order, body, digest = fetched
+    record = case.order
+    before = case.document
+    was = record.stage
+    fields = changed_fields(before, order) if before is not None else ()
+    record.digest = digest
+    record.stage = order.stage
+    record.ordered_at = order.ordered_at
+    record.updated_at = order.updated_at
+    record.total = str(order.total)
+    record.shipped = order.shipped
+    record.ships_itself = order.ships_itself
+    if before is None or before.paid != order.paid:
+        record.paid = order.paid
+    case.document = order
+    case.changed = True
+    case.lines_owned = received.merges
+    desk.touch(case)
+    desk.known[received.account, order.external_id] = _as_known(case)
+    desk.batch.add("write_document", record.id, desk.store.seal_document(record.id, order, body))
+    forwarded = any(name != record.account for name in case.links)
+    desk.note(
+        Kind.ORDER_CHANGED,
+        order=record.id,
+        account=received.account,
+        fields=list(fields),
+        stage=order.stage.value if was is not order.stage else None,
+        was_stage=was.value if was is not order.stage else None,
+    )
+    stays = [field for field in fields if field in _STAYS_IN_HUB]
+    if forwarded and stays:
+        desk.note(Kind.ORDER_DIFFERS, order=record.id, account=received.account, fields=stays)
+    if order.stage is Stage.CANCELLED and was is not Stage.CANCELLED:
+        _set_status(desk, case, "cancelled")
+    _take_parcels(desk, case, order)
+    if received.merges:
+        _merge(desk, received, case, order)
+
+
+_STAYS_IN_HUB = frozenset({"lines", "delivery", "invoice", "total", "buyer", "comment"})
+
+
+def _set_status(desk: Desk, case: Case, status: str) -> None:
+    was = case.order.status
+    if was != status:
+        case.order.status = status
+        desk.note(Kind.STATUS_SET, order=case.order.id, account=case.order.account, was=was, status=status)
+
+
+def _take_parcels(desk: Desk, case: Case, order: Order) -> None:
+    for parcel in order.parcels:
+        if case.add_parcel(parcel.carrier, parcel.number, desk.now):
+            desk.note(
+                Kind.PARCEL_ADDED,
+                order=case.order.id,
+                account=case.order.account,
+                carrier=parcel.carrier,
+                number=parcel.number,
+            )
+
+
+def _merge(desk: Desk, received: Received, case: Case, order: Order) -> None:
+    owners = {line.id: desk.owners[key] for line in order.lines if (key := (received.account, line.id)) in desk.owners}
+    for gone in replaced_by(order, owners):
+        other = desk.cases[gone.id]
+        if other.order.id == case.order.id:
+            continue
+        other.order.stage = Stage.MERGED
+        other.order.merged_into = case.order.id
+        other.changed = True
+        desk.touch(other)
+        desk.note(Kind.ORDER_MERGED, order=gone.id, account=received.account, into=case.order.id)
+        _set_status(desk, other, "cancelled")
+        if other.links:
+            shops = ", ".join(sorted(name for name in other.links if name != other.order.account))
+            desk.warn(other, f"it had already been forwarded to {shops} when it was merged; it is cancelled there")
+    for line in order.lines:
+        desk.owners[received.account, line.id] = _as_known(case)
+
+
+def _as_known(case: Case) -> Known:
+    record = case.order
+    return Known(
+        id=record.id,
+        external_id=record.external_id,
+        digest=record.digest,
+        stage=record.stage,
+        updated_at=record.updated_at,
+    )
+
+
+def malformed_id(entry: MalformedOrder) -> str:
+    """By what an unreadable order is known: its id, or a mark of its content where not even that can be read."""
+    return entry.external_id or f"unnamed-{hashlib.blake2b(entry.raw, digest_size=6).hexdigest()}"
+
+
+def _keep_malformed(desk: Desk, received: Received, entry: MalformedOrder) -> bool:
+    external_id = malformed_id(entry)
+    number = desk.store.new_id("malformed")
+    moment = ms(desk.now)
+    raw = desk.store.seal_raw(entry.raw[:MAX_RAW], received.account, external_id)
+    desk.batch.add("note_malformed", number, received.account, external_id, entry.reason, raw, moment, moment)
+    if desk.unreadable.get((received.account, external_id)) == entry.reason:
+        return False
+    known = desk.known.get((received.account, external_id))
+    desk.note(
+        Kind.ORDER_MALFORMED,
+        order=known.id if known is not None else None,
+        account=received.account,
+        external_id=external_id,
+        reason=entry.reason,
+    )
+    return True
+
+
+def _hear_echo(desk: Desk, account: str, case: Case, echo: Echo) -> None:
+    link = case.links.get(account)
+    if link is not None and link.shop_order != echo.id:
+        both = [link.shop_order, echo.id]
+        desk.note(Kind.DOUBLE_FOUND, order=case.order.id, account=account, reference=echo.reference, shop_orders=both)
+        desk.warn(case, f"{account} holds it twice, as {both[0]} and {both[1]}; cancel one of them there", account)
+    if link is not None and echo.paid and not case.order.paid:
+        case.order.paid = True
+        case.changed = True
+        link.told_paid = True
+        case.link(link)
+        desk.touch(case)
+        desk.note(Kind.PAYMENT_SET, order=case.order.id, account=account, paid=True)

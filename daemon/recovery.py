@@ -1,0 +1,54 @@
+"""What a start has to settle: the jobs that were under way when the last process ended, however it ended."""
+
+from __future__ import annotations
+
+from daemon.accounts import Accounts
+from daemon.acts import Act
+from daemon.core.job import JobEvent, JobKind, JobState
+from daemon.core.retry import FIRST_LOOK, Verdict
+from daemon.desk import Desk
+from daemon.dispatcher import LEASE
+from daemon.outcomes import apply_verdict
+from daemon.store.case import Case, JobRecord
+from daemon.views import Done
+from orderferry import Capability
+
+ENDED = "the daemon ended before the answer came"
+
+
+def recover(numbers: list[int], accounts: Accounts) -> Act:
+    """Takes every job of these orders that is SENDING as in doubt; the others can simply be done again."""
+
+    def act(desk: Desk) -> Done:
+        settled = []
+        for number in numbers:
+            case = desk.cases[number]
+            for job in case.jobs.values():
+                if job.state is JobState.SENDING:
+                    _settle(desk, case, job, accounts)
+                    settled.append(job.id)
+        return Done(text=f"{len(settled)} jobs were under way when the daemon ended", jobs=tuple(settled))
+
+    return act
+
+
+def _settle(desk: Desk, case: Case, job: JobRecord, accounts: Accounts) -> None:
+    desk.touch(case)
+    # a claimed job may wait a little before its request leaves, but never longer than its lease
+    sent_at = job.sent_at or desk.now
+    job.first_tried = job.first_tried or sent_at
+    known = job.account in accounts
+    settle = accounts[job.account].settings.settle if known else LEASE
+    if job.kind is not JobKind.ADD_ORDER:
+        verdict = Verdict(event=JobEvent.POSTPONE, due=desk.now, reason=ENDED, counts=False)
+    elif known and accounts.running(accounts[job.account]) and not _can_find(accounts, job.account):
+        job.doubt_at = sent_at
+        verdict = Verdict(event=JobEvent.GIVE_UP, due=desk.now, reason=f"{ENDED}, and this shop can't be searched")
+    else:
+        job.doubt_at = min(desk.now, sent_at + LEASE)
+        verdict = Verdict(event=JobEvent.DOUBT, due=desk.now + FIRST_LOOK / 4, reason=ENDED)
+    apply_verdict(desk, case, job, verdict, settle=settle)
+
+
+def _can_find(accounts: Accounts, name: str) -> bool:
+    return Capability.FIND_ORDER in accounts.capabilities(name)

@@ -1,0 +1,109 @@
+"""The store's rows as views."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from daemon.core.job import JobKind, JobState, remedy
+from daemon.store.case import when
+from daemon.views import JobView, LinkView, MalformedView, OrderRow, OrderView
+from orderferry import Order, Parcel
+
+
+def order_row(row: Any, links: Sequence[Any], warnings: Sequence[str]) -> OrderRow:  # sqlite rows
+    """A row of `Reader.orders` with its links."""
+    return OrderRow(
+        id=row[0],
+        account=row[1],
+        external_id=row[2],
+        stage=row[3],
+        status=row[4],
+        ordered_at=when(row[5]),
+        updated_at=when(row[6]),
+        total=row[7],
+        paid=bool(row[8]),
+        shops={link[1]: link[3] for link in links if link[0] == row[0] and link[1] != row[1]},
+        finished=not row[10],
+        warnings=tuple(warnings),
+    )
+
+
+def order_view(
+    row: Any,  # sqlite rows, here and below
+    document: Order,
+    *,
+    platform: str,
+    links: Sequence[Any],
+    jobs: Sequence[Any],
+    parcels: Sequence[Any],
+    warnings: Sequence[str],
+) -> OrderView:
+    """Everything of one order."""
+    return OrderView(
+        id=row[0],
+        account=row[1],
+        platform=platform,
+        stage=row[3],
+        status=row[4],
+        first_seen=when(row[10]),
+        held=row[11],
+        merged_into=row[12],
+        paid=bool(row[8]),
+        order=document,
+        links=tuple(link_view(link) for link in links if link[1] != row[1]),
+        jobs=tuple(job_view(job) for job in jobs),
+        parcels=tuple(Parcel(carrier=parcel[0], number=parcel[1]) for parcel in parcels),
+        warnings=tuple(warnings),
+    )
+
+
+def link_view(row: Any) -> LinkView:  # a sqlite row
+    """A row of `Reader.links`."""
+    return LinkView(
+        account=row[1],
+        shop_order=row[2],
+        number=row[3],
+        reference=row[4],
+        since=when(row[5]),
+        total=row[6],
+        told_status=row[7],
+        told_paid=None if row[8] is None else bool(row[8]),
+        told_parcels=tuple(msgspec.json.decode(row[9], type=list[str])),
+    )
+
+
+def job_view(row: Any) -> JobView:  # a sqlite row
+    """A row of `Reader.jobs`, with the command that helps where it is stuck."""
+    stuck = row[5] in {JobState.PARKED.value, JobState.UNSURE.value}
+    in_doubt = row[4] == JobKind.ADD_ORDER.value and row[11] is not None
+    return JobView(
+        id=row[0],
+        order=row[1],
+        external_id=row[2],
+        account=row[3],
+        kind=row[4],
+        state=row[5],
+        due=when(row[6]),
+        attempt=row[7],
+        made_at=when(row[8]),
+        sent_at=None if row[9] is None else when(row[9]),
+        reason=row[10],
+        remedy=remedy(row[0], in_doubt=in_doubt) if stuck else None,
+    )
+
+
+def malformed_view(row: Any) -> MalformedView:  # a sqlite row
+    """A row of `Reader.malformed`."""
+    return MalformedView(
+        id=row[0],
+        account=row[1],
+        external_id=row[2],
+        reason=row[3],
+        first_seen=when(row[4]),
+        last_seen=when(row[5]),
+        times=row[6],
+        remedy=f"once it is mended there, or the plugin is newer: orderferry fetch {row[1]}",
+    )

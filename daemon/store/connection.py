@@ -1,0 +1,180 @@
+"""Opening the store's file: one daemon at a time, checked before it is believed, brought up to this program's schema.
+
+A store that is missing though it was there before, that is damaged, or that a newer program has written is refused:
+starting afresh by surprise would forward every order a second time.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import sqlite3
+from importlib import resources
+from pathlib import Path
+
+APPLICATION = 0x0F3A_11E1  # marks the file as an orderferry store
+FILE = "orders.db"
+MARK = "installation"
+_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # none that people confuse; no n right before a number is needed
+
+
+class StoreRefusedError(Exception):
+    """The store can't be used as it is; the message says why and what helps. The daemon exits with 78."""
+
+
+class StoreBusyError(Exception):
+    """Another daemon holds the store. The daemon exits with 75 and has changed nothing."""
+
+
+class Lock:
+    """The hold of one daemon on a data folder; given back when the process ends, however it ends."""
+
+    def __init__(self, data_dir: Path) -> None:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = data_dir / "lock"
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(self._file, 32, 0).decode("ascii", "replace").strip()
+            os.close(self._file)
+            raise StoreBusyError(
+                f"another orderferry (process {holder or 'unknown'}) already works with {data_dir}; "
+                "stop it first, or give this one a data_dir of its own"
+            ) from None
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, str(os.getpid()).encode(), 0)
+
+    def release(self) -> None:
+        """Lets another daemon in."""
+        os.close(self._file)
+
+
+def prepare(data_dir: Path) -> tuple[Path, str]:
+    """Checks or makes the store's file and answers its path and the installation's mark; call it under the lock."""
+    path, mark = data_dir / FILE, data_dir / MARK
+    if not path.exists() and mark.exists():
+        raise StoreRefusedError(
+            f"{path} is missing, though this installation has had a store. Starting afresh would forward every order "
+            f"a second time. Put the file back from a backup; or, if you truly want to begin anew, delete {mark}"
+        )
+    if not path.exists():
+        _create(path)
+    connection = _connect(path)
+    try:
+        _verify(connection, path)
+        _migrate(connection, path)
+        row = connection.execute("select value from meta where key = 'installation'").fetchone()
+        installation = str(row[0])
+    finally:
+        connection.close()
+    if not mark.exists():
+        mark.write_text(installation + "\n", encoding="ascii")
+        mark.chmod(0o600)
+    elif mark.read_text(encoding="ascii").strip() != installation:
+        raise StoreRefusedError(
+            f"{path} belongs to another installation than {mark} names; put back the store that was here"
+        )
+    return path, installation
+
+
+SETTINGS = (
+    "pragma foreign_keys = on",
+    "pragma secure_delete = on",
+    "pragma trusted_schema = off",
+    "pragma cell_size_check = on",
+    "pragma mmap_size = 0",
+    "pragma busy_timeout = 5000",
+    "pragma cache_size = -65536",
+    "pragma wal_autocheckpoint = 1000",
+    "pragma journal_size_limit = 16777216",
+    "pragma synchronous = full",
+)
+"""What the promises rest on, said on every connection that writes."""
+
+
+def confirm(journal_mode: str, synchronous: int) -> None:
+    """Refuses a store on which SQLite did not take the settings that keep it through a power cut."""
+    if (journal_mode, synchronous) != ("wal", 2):
+        raise StoreRefusedError(
+            f"SQLite would not keep the store safely here (journal {journal_mode}, synchronous {synchronous}); "
+            "put data_dir on a local disk"
+        )
+
+
+def _create(path: Path) -> None:
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        connection.execute("pragma page_size = 8192")
+        connection.execute("pragma journal_mode = wal")
+        connection.execute("pragma synchronous = full")
+        connection.execute("begin immediate")
+        connection.execute(f"pragma application_id = {APPLICATION}")
+        for statement in _statements(_migrations()[0][1]):
+            connection.execute(statement)
+        installation = "".join(secrets.choice(_LETTERS) for _ in range(8))
+        connection.execute("insert into meta values ('installation', ?), ('epoch', '1')", (installation,))
+        connection.execute("pragma user_version = 1")
+        connection.execute("commit")
+    finally:
+        connection.close()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    path.chmod(0o600)
+    return sqlite3.connect(path, isolation_level=None)
+
+
+def _verify(connection: sqlite3.Connection, path: Path) -> None:
+    try:
+        mark = connection.execute("pragma application_id").fetchone()[0]
+        version = connection.execute("pragma user_version").fetchone()[0]
+        faults = [row[0] for row in connection.execute("pragma quick_check(5)")]
+    except sqlite3.DatabaseError as error:
+        raise StoreRefusedError(f"{path} is damaged ({error}). Put it back from a backup") from error
+    if mark != APPLICATION:
+        raise StoreRefusedError(f"{path} is not an orderferry store; move it away or put back the right one")
+    if faults != ["ok"]:
+        raise StoreRefusedError(f"{path} is damaged ({faults[0]}). Put it back from a backup")
+    newest = len(_migrations())
+    if version > newest:
+        raise StoreRefusedError(
+            f"{path} was written by a newer orderferry (schema {version}; this one knows {newest}). "
+            "Start the newer program again, or put back the backup from before the upgrade"
+        )
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    version = connection.execute("pragma user_version").fetchone()[0]
+    for number, text in _migrations()[version:]:
+        backup = path.with_name(f"{path.stem}-before-schema-{number}.db")
+        backup.unlink(missing_ok=True)
+        connection.execute("vacuum into ?", (str(backup),))
+        backup.chmod(0o600)
+        connection.execute("begin immediate")
+        try:
+            for statement in _statements(text):
+                connection.execute(statement)
+            connection.execute(f"pragma user_version = {number}")
+            connection.execute("commit")
+        except BaseException:
+            connection.execute("rollback")
+            raise
+
+
+def _migrations() -> list[tuple[int, str]]:
+    folder = resources.files("daemon.store") / "migrations"
+    files = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    return [(int(name.split("_")[0]), (folder / name).read_text(encoding="utf-8")) for name in files]
+
+
+def _statements(text: str) -> list[str]:
+    found, whole = [], ""
+    for line in text.splitlines():
+        whole += line.split("--")[0] + "\n"
+        if sqlite3.complete_statement(whole):
+            found.append(whole.strip())
+            whole = ""
+    return [statement for statement in found if statement]

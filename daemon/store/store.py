@@ -1,0 +1,301 @@
+"""The store at work: reads that a round decides by, and one transaction for all that it decided.
+
+There is one writing connection, and nobody but the round uses it; lists for people come from `reader.py`.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import aiosqlite
+import msgspec
+import structlog
+
+from daemon.core.intake import Known
+from daemon.core.job import JobKind, JobState
+from daemon.store.batch import Batch, Cell
+from daemon.store.case import Case, JobRecord, LinkRecord, OrderRecord, when
+from daemon.store.connection import SETTINGS, Lock, confirm, prepare
+from orderferry import Order, Stage
+
+CACHED = 2_000
+
+log = structlog.get_logger("orderferry.store")
+
+
+class Seal(Protocol):
+    """What keeps documents unreadable at rest; `place` ties a text to its row."""
+
+    def seal(self, plain: bytes, place: str) -> bytes: ...
+    def unseal(self, sealed: bytes, place: str) -> bytes: ...
+
+
+class ShortfallError(Exception):
+    """The store is not what the round believed it to be: nothing of the round was written."""
+
+
+class Store:
+    """The open store. `next_ids` are counted here, since one process writes."""
+
+    def __init__(self, connection: aiosqlite.Connection, lock: Lock, path: Path, installation: str, seal: Seal) -> None:
+        self.path = path
+        self.installation = installation
+        self.commits = 0
+        self._db = connection
+        self._lock = lock
+        self._seal = seal
+        self._next: dict[str, int] = {}
+        self._documents: OrderedDict[int, Order] = OrderedDict()
+
+    @classmethod
+    async def open(cls, data_dir: Path, seal: Seal) -> Self:
+        """Takes the lock, checks the file, and opens it; raises `StoreBusyError` or `StoreRefusedError`."""
+        lock = Lock(data_dir)
+        try:
+            path, installation = prepare(data_dir)
+            connection = await aiosqlite.connect(path, isolation_level=None)
+        except BaseException:
+            lock.release()
+            raise
+        store = cls(connection, lock, path, installation, seal)
+        try:
+            for pragma in SETTINGS:
+                await connection.execute(pragma)
+            mode = await store.fetch("pragma journal_mode")
+            level = await store.fetch("pragma synchronous")
+            confirm(mode[0][0], level[0][0])
+            for table in ("orders", "job", "journal", "malformed"):
+                rows = await store.fetch(f"select coalesce(max(id), 0) + 1 from {table}")  # noqa: S608 - a fixed name
+                store._next[table] = rows[0][0]
+        except BaseException:
+            await store.close()
+            raise
+        return store
+
+    async def close(self) -> None:
+        """Closes the file and gives the lock back; may be repeated."""
+        try:
+            await self._db.close()
+        finally:
+            self._lock.release()
+
+    def new_id(self, table: str) -> int:
+        """The next number of a table; gaps stay where a round was not written."""
+        number = self._next[table]
+        self._next[table] = number + 1
+        return number
+
+    async def fetch(self, sql: str, parameters: Sequence[Cell] = ()) -> list[Any]:
+        """Rows of a query on the writing connection."""
+        return list(await self._db.execute_fetchall(sql, parameters))
+
+    async def begin(self) -> None:
+        """Begins the round's transaction."""
+        await self._db.execute("begin immediate")
+
+    async def write(self, batch: Batch) -> None:
+        """Carries out a batch inside the transaction."""
+        for statement, rows in batch:
+            cursor = await self._db.executemany(statement.sql, rows)
+            if statement.exact and cursor.rowcount != len(rows):
+                raise ShortfallError(f"{cursor.rowcount} of {len(rows)} rows: {statement.sql[:60]}")
+
+    async def commit(self) -> None:
+        """Ends the transaction; when this returns, all of it is on disk."""
+        await self._db.execute("commit")
+        self.commits += 1
+
+    async def rollback(self) -> None:
+        """Ends the transaction with nothing written; harmless outside of one."""
+        if self._db.in_transaction:
+            await self._db.execute("rollback")
+
+    async def meta(self) -> dict[str, str]:
+        """The store's facts about itself."""
+        return dict(await self.fetch("select key, value from meta"))
+
+    async def known(self, account: str, external_ids: Iterable[str]) -> dict[str, Known]:
+        """Which of these orders are there, by external id."""
+        rows = await self.fetch(
+            "select o.id, o.external_id, o.digest, o.stage, o.updated_at from json_each(?) j"
+            " join orders o on o.account = ? and o.external_id = j.value",
+            (_json(list(external_ids)), account),
+        )
+        return {row[1]: _known(row) for row in rows}
+
+    async def owners(self, account: str, line_ids: Iterable[str]) -> dict[str, Known]:
+        """Which known orders carry these lines, by line id."""
+        rows = await self.fetch(
+            "select o.id, o.external_id, o.digest, o.stage, o.updated_at, l.line_id from json_each(?) j"
+            " join line l on l.account = ? and l.line_id = j.value join orders o on o.id = l.order_id",
+            (_json(list(line_ids)), account),
+        )
+        return {row[5]: _known(row) for row in rows}
+
+    async def unreadable(self, account: str, external_ids: Iterable[str]) -> dict[str, str]:
+        """Which of these ids are kept as malformed, and why."""
+        rows = await self.fetch(
+            "select m.external_id, m.reason from json_each(?) j"
+            " join malformed m on m.account = ? and m.external_id = j.value",
+            (_json(list(external_ids)), account),
+        )
+        return dict(rows)
+
+    async def cases(self, ids: Iterable[int]) -> dict[int, Case]:
+        """The orders with these numbers and everything that hangs on them; numbers that don't exist are left out."""
+        wanted = _json(sorted(set(ids)))
+        found: dict[int, Case] = {}
+        for row in await self.fetch(_ORDERS, (wanted,)):
+            found[row[0]] = Case(order=_order(row))
+        for row in await self.fetch(_JOBS, (wanted,)):
+            job = _job(row)
+            found[job.order_id].jobs[job.id] = job
+        for row in await self.fetch(_LINKS, (wanted,)):
+            found[row[0]].links[row[1]] = _link(row)
+        for row in await self.fetch(_PARCELS, (wanted,)):
+            found[row[0]].parcels[row[1]] = row[2]
+        return found
+
+    async def due(self, account: str, states: Sequence[JobState], now: int, limit: int) -> list[JobRecord]:
+        """The account's jobs that are due in these states, the longest due first."""
+        marks = ",".join("?" * len(states))
+        rows = await self.fetch(
+            f"select {_JOB_COLUMNS} from job where account = ? and state in ({marks}) and due <= ?"  # noqa: S608 - fixed names
+            " order by due, id limit ?",
+            (account, *(state.value for state in states), now, limit),
+        )
+        return [_job(row) for row in rows]
+
+    async def next_due(self, accounts: Iterable[str], besides: Iterable[int]) -> int | None:
+        """When the next job of these accounts is due, but for the jobs named; None when none is."""
+        rows = await self.fetch(
+            "select min(job.due) from json_each(?) j join job on job.account = j.value"
+            " where job.state in ('waiting', 'unsure') and job.id not in (select value from json_each(?))",
+            (_json(list(accounts)), _json(list(besides))),
+        )
+        due = rows[0][0]
+        return None if due is None else int(due)
+
+    def seal_document(self, number: int, order: Order, encoded: bytes) -> bytes:
+        """An order's document as it is stored; the order itself is kept at hand for its forwarding."""
+        self._documents[number] = order
+        self._documents.move_to_end(number)
+        if len(self._documents) > CACHED:
+            self._documents.popitem(last=False)
+        return self._seal.seal(encoded, f"document|{number}")
+
+    def seal_raw(self, raw: bytes, account: str, external_id: str) -> bytes:
+        """The raw text of an order that could not be read, as it is stored."""
+        return self._seal.seal(raw, f"malformed|{account}|{external_id}")
+
+    async def documents(self, ids: Iterable[int]) -> Mapping[int, Order]:
+        """The orders themselves, by number; one that can't be read is left out."""
+        wanted = set(ids)
+        if not wanted:
+            return {}
+        found = {number: self._documents[number] for number in wanted if number in self._documents}
+        missing = wanted - found.keys()
+        if missing:
+            sql = "select d.order_id, d.body from json_each(?) j join document d on d.order_id = j.value"
+            for number, body in await self.fetch(sql, (_json(sorted(missing)),)):
+                try:
+                    found[number] = open_document(self._seal, number, body)
+                except Exception as error:  # noqa: BLE001 - whatever is wrong with one document, the others go on
+                    log.warning("document_unreadable", order=number, error=type(error).__name__)
+        return found
+
+
+def open_document(seal: Seal, number: int, body: bytes) -> Order:
+    """The order in a stored document."""
+    return msgspec.msgpack.decode(seal.unseal(body, f"document|{number}"), type=Order)
+
+
+def _json(values: list[Any]) -> str:  # ids, numbers or texts
+    return msgspec.json.encode(values).decode()
+
+
+def _known(row: Any) -> Known:  # a sqlite row
+    return Known(id=row[0], external_id=row[1], digest=row[2], stage=Stage(row[3]), updated_at=when(row[4]))
+
+
+def _order(row: Any) -> OrderRecord:  # a sqlite row
+    return OrderRecord(
+        id=row[0],
+        account=row[1],
+        external_id=row[2],
+        digest=row[3],
+        stage=Stage(row[4]),
+        status=row[5],
+        ordered_at=when(row[6]),
+        updated_at=when(row[7]),
+        first_seen=when(row[8]),
+        total=row[9],
+        paid=bool(row[10]),
+        shipped=bool(row[11]),
+        ships_itself=bool(row[12]),
+        held=row[13],
+        merged_into=row[14],
+        warnings=row[15],
+    )
+
+
+def _job(row: Any) -> JobRecord:  # a sqlite row
+    state = JobState(row[4])
+    return JobRecord(
+        id=row[0],
+        order_id=row[1],
+        account=row[2],
+        kind=JobKind(row[3]),
+        state=state,
+        due=when(row[5]),
+        attempt=row[6],
+        made_at=when(row[7]),
+        first_tried=_maybe(row[8]),
+        sent_at=_maybe(row[9]),
+        doubt_at=_maybe(row[10]),
+        by_hand=bool(row[11]),
+        progress=row[12],
+        reason=row[13],
+        was=state,
+    )
+
+
+def _maybe(stored: int | None) -> Any:  # a moment or None
+    return None if stored is None else when(stored)
+
+
+def _link(row: Any) -> LinkRecord:  # a sqlite row
+    return LinkRecord(
+        account=row[1],
+        shop_order=row[2],
+        number=row[3],
+        reference=row[4],
+        linked_at=when(row[5]),
+        total=row[6],
+        told_status=row[7],
+        told_paid=None if row[8] is None else bool(row[8]),
+        told_parcels=frozenset(msgspec.json.decode(row[9], type=list[str])),
+    )
+
+
+ORDER_COLUMNS = (
+    "o.id, o.account, o.external_id, o.digest, o.stage, o.status, o.ordered_at, o.updated_at, o.first_seen, o.total,"
+    " o.paid, o.shipped, o.ships_itself, o.held, o.merged_into, o.warnings"
+)
+_JOB_COLUMNS = (
+    "job.id, job.order_id, job.account, job.kind, job.state, job.due, job.attempt, job.made_at, job.first_tried,"
+    " job.sent_at, job.doubt_at, job.by_hand, job.progress, job.reason"
+)
+_ORDERS = f"select {ORDER_COLUMNS} from json_each(?) j join orders o on o.id = j.value"  # noqa: S608 - fixed names
+_JOBS = f"select {_JOB_COLUMNS} from json_each(?) j join job on job.order_id = j.value order by job.id"  # noqa: S608 - fixed names
+_LINKS = (
+    "select l.order_id, l.account, l.shop_order, l.number, l.reference, l.linked_at, l.total, l.told_status,"
+    " l.told_paid, l.told_parcels from json_each(?) j join link l on l.order_id = j.value"
+)
+_PARCELS = (
+    "select p.order_id, p.number, p.carrier from json_each(?) j join parcel p on p.order_id = j.value"
+    " order by p.added_at, p.number"
+)

@@ -1,0 +1,224 @@
+"""What the control API answers: values with stable field names, made by the hub, shown by the command line.
+
+Every `--json` prints one of these as it is, and the OpenAPI document is made from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from msgspec import Struct
+
+from daemon.core.journal import Entry
+from orderferry import Order, Parcel
+
+
+class View(Struct, frozen=True, kw_only=True):
+    """Base of the views."""
+
+
+class AccountView(View, frozen=True, kw_only=True):
+    """An account: `health` is one of ok, starting, down, needs_login, paused, refused.
+
+    `problem` says in a sentence why it isn't ok, `remedy` is the command that resolves it.
+    """
+
+    name: str
+    platform: str
+    role: str
+    health: str
+    problem: str | None = None
+    remedy: str | None = None
+    held_until: datetime | None = None
+    capabilities: tuple[str, ...] = ()
+    missing: Mapping[str, str] = {}
+    notes: tuple[str, ...] = ()
+    poll_every: str
+    last_fetch: datetime | None = None
+    next_fetch: datetime | None = None
+    forwards: bool = False
+    orders: int = 0
+    unfinished_jobs: int = 0
+    parked_jobs: int = 0
+
+
+class StatusView(View, frozen=True, kw_only=True):
+    """The daemon at a glance; `health` is ok or degraded, and `problems` are sentences with the command that helps."""
+
+    version: str
+    health: str
+    problems: tuple[str, ...]
+    started_at: datetime
+    data_dir: str
+    sqlite: str
+    installation: str
+    epoch: int
+    accounts: Mapping[str, str]
+    orders: Mapping[str, int]
+    jobs: Mapping[str, int]
+    malformed: int
+    oldest_unfinished: datetime | None
+
+
+class JobView(View, frozen=True, kw_only=True):
+    """A job; `reason` and `remedy` are there where it is parked or unsure."""
+
+    id: int
+    order: int
+    external_id: str
+    account: str
+    kind: str
+    state: str
+    due: datetime
+    attempt: int
+    made_at: datetime
+    sent_at: datetime | None = None
+    reason: str | None = None
+    remedy: str | None = None
+
+
+class MalformedView(View, frozen=True, kw_only=True):
+    """An order that could not be read, by its number in the list; its raw text stays in the store."""
+
+    id: int
+    account: str
+    external_id: str | None
+    reason: str
+    first_seen: datetime
+    last_seen: datetime
+    times: int
+    remedy: str
+
+
+class JobsView(View, frozen=True, kw_only=True):
+    """Jobs, and with them the orders that are parked because they could not be read."""
+
+    jobs: tuple[JobView, ...]
+    malformed: tuple[MalformedView, ...] = ()
+
+
+class LinkView(View, frozen=True, kw_only=True):
+    """The order stands in this shop as that shop's order."""
+
+    account: str
+    shop_order: str
+    number: str
+    reference: str
+    since: datetime
+    total: str | None = None
+    told_status: str | None = None
+    told_paid: bool | None = None
+    told_parcels: tuple[str, ...] = ()
+
+
+class OrderRow(View, frozen=True, kw_only=True):
+    """An order in a list; `shops` maps each shop to its order's number there."""
+
+    id: int
+    account: str
+    external_id: str
+    stage: str
+    status: str
+    ordered_at: datetime
+    updated_at: datetime
+    total: str
+    paid: bool
+    shops: Mapping[str, str]
+    finished: bool
+    warnings: tuple[str, ...] = ()
+
+
+class OrdersView(View, frozen=True, kw_only=True):
+    """A page of orders, newest first; `next` is the `before` of the following page, None at the end."""
+
+    orders: tuple[OrderRow, ...]
+    next: int | None = None
+
+
+class OrderView(View, frozen=True, kw_only=True):
+    """Everything the hub knows of one order; `order` is the purchase as the platform told it last."""
+
+    id: int
+    account: str
+    platform: str
+    stage: str
+    status: str
+    first_seen: datetime
+    held: str | None
+    merged_into: int | None
+    paid: bool
+    order: Order
+    links: tuple[LinkView, ...]
+    jobs: tuple[JobView, ...]
+    parcels: tuple[Parcel, ...]
+    warnings: tuple[str, ...]
+
+
+class Sentence(View, frozen=True, kw_only=True):
+    """One step of an order's story."""
+
+    at: datetime
+    text: str
+
+
+class StoryView(View, frozen=True, kw_only=True):
+    """An order's story: what happened, what comes next, and the commands that resolve what is stuck."""
+
+    id: int
+    account: str
+    external_id: str
+    summary: str
+    story: tuple[Sentence, ...]
+    next: tuple[str, ...]
+    commands: tuple[str, ...]
+
+
+class JournalView(View, frozen=True, kw_only=True):
+    """Rows of the journal in order; `last` is the id to go on from."""
+
+    entries: tuple[Entry, ...]
+    last: int
+
+
+class FetchProgress(View, frozen=True, kw_only=True):
+    """A line of a fetch's progress; `done` is the account's last one, with the counts of the whole fetch."""
+
+    account: str
+    pages: int
+    new: int
+    changed: int
+    malformed: int
+    done: bool = False
+    error: str | None = None
+
+
+class ChoiceView(View, frozen=True, kw_only=True):
+    """An entry of a platform's list."""
+
+    id: str
+    title: str
+
+
+class Done(View, frozen=True, kw_only=True):
+    """A command was carried out: what happened, in a sentence, and the jobs that came of it."""
+
+    text: str
+    order: int | None = None
+    jobs: tuple[int, ...] = ()
+
+
+class Problem(View, frozen=True, kw_only=True):
+    """A request that could not be carried out; `code` is not_found, invalid, conflict, forbidden or unavailable."""
+
+    code: str
+    message: str
+    suggestions: tuple[str, ...] = ()
+
+
+class CommandError(Exception):
+    """Carries a `Problem` from the hub to whoever asked."""
+
+    def __init__(self, code: str, message: str, suggestions: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.problem = Problem(code=code, message=message, suggestions=suggestions)

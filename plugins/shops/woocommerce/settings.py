@@ -1,0 +1,30 @@
+"""What a seller writes about his WooCommerce shop in config.toml."""
+
+from __future__ import annotations
+
+from orderferry import Secret, Settings, Url
+
+
+class WooSettings(Settings, frozen=True, kw_only=True):
+    """`url` is the shop's address; the keys come from WooCommerce > Settings > Advanced > REST API.
+
+    `key_in_query` is for hosts that strip the Authorization header. Without `send_email` the shop never learns the
+    buyer's e-mail address, and so mails him nothing. Keys of order meta: `tax_id_keys` and `pickup_point_keys` all
+    receive the value, the first one that is there is read back; `tracking_key` holds the parcels where no tracking
+    extension is active; `meta_prefix` begins the keys of our own notes. `delivery_method` and `payment_method` are the
+    ids that an order gets where the seller's maps have no entry.
+    """
+
+    url: Url
+    consumer_key: Secret
+    consumer_secret: Secret
+    key_in_query: bool = False
+    send_email: bool = True
+    meta_prefix: str = "_orderferry_"
+    tax_id_keys: tuple[str, ...] = ("_billing_nip",)
+    pickup_point_keys: tuple[str, ...] = ("_parcel_machine_id",)
+    tracking_key: str = "_orderferry_tracking"
+    delivery_method: str = "other"
+    delivery_name: str = "Delivery"
+    payment_method: str = "other"
+    rounding_name: str = "Rounding"

@@ -1,0 +1,196 @@
+"""Routing: what is owed to whom follows from the state alone, and asking again changes nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from daemon.core.job import JobKind, JobState
+from daemon.core.routing import Delays, Owed, State, Target, Told, reconcile, syncs
+from orderferry import Capability, Role, Stage
+
+from .conftest import T0
+
+DAY = timedelta(days=1)
+ALLEGRO = Target(
+    name="allegro",
+    role=Role.MARKETPLACE,
+    capabilities=Capability.FETCH_ORDERS | Capability.SET_STATUS | Capability.SET_TRACKING,
+    statuses={"new": "NEW", "sent": "SENT", "cancelled": "CANCELLED"},
+    added_at=T0 - DAY,
+)
+SHOP = Target(
+    name="shop",
+    role=Role.SHOP,
+    capabilities=Capability.ADD_ORDER
+    | Capability.FIND_ORDER
+    | Capability.SET_STATUS
+    | Capability.SET_PAYMENT
+    | Capability.SET_TRACKING,
+    forwards=True,
+    statuses={"new": "processing", "sent": "completed", "cancelled": "cancelled"},
+    added_at=T0 - DAY,
+)
+TARGETS = {"allegro": ALLEGRO, "shop": SHOP}
+
+
+def state(**changes: Any) -> State:  # any field of a state
+    whole = State(account="allegro", stage=Stage.READY, status="new", ordered_at=T0, paid=True)
+    return replace(whole, **changes)
+
+
+def made(given_state: State, targets: dict[str, Target] | None = None) -> list[tuple[str, JobKind]]:
+    return [(job.account, job.kind) for job in reconcile(given_state, targets or TARGETS, T0).make]
+
+
+def test_a_ready_order_is_forwarded_at_once() -> None:
+    plan = reconcile(state(), TARGETS, T0)
+    assert [(job.account, job.kind, job.due) for job in plan.make] == [("shop", JobKind.ADD_ORDER, T0)]
+
+
+@pytest.mark.parametrize("stage", [Stage.PLACED, Stage.CANCELLED, Stage.MERGED])
+def test_an_order_in_any_other_stage_is_not(stage: Stage) -> None:
+    assert made(state(stage=stage)) == []
+
+
+def test_an_order_goes_to_every_shop_that_forwards_but_never_back_where_it_came_from() -> None:
+    second, off = replace(SHOP, name="second"), replace(SHOP, name="off", forwards=False)
+    targets = {"shop": SHOP, "second": second, "off": off}
+    assert made(state(account="shop", ordered_at=T0), targets) == [("second", JobKind.ADD_ORDER)]
+
+
+def test_an_order_that_is_in_the_shop_is_not_added_again() -> None:
+    assert made(state(told={"shop": Told(status="processing", paid=True)})) == []
+
+
+@pytest.mark.parametrize("job_state", [JobState.WAITING, JobState.SENDING, JobState.UNSURE, JobState.PARKED])
+def test_an_order_with_an_unfinished_job_gets_no_second_one(job_state: JobState) -> None:
+    owed = (Owed(id=1, account="shop", kind=JobKind.ADD_ORDER, state=job_state),)
+    assert made(state(owed=owed)) == []
+
+
+@pytest.mark.parametrize("stage", [Stage.CANCELLED, Stage.MERGED, Stage.PLACED])
+@pytest.mark.parametrize("job_state", [JobState.WAITING, JobState.PARKED])
+def test_cancelled_before_forwarding_is_never_forwarded(stage: Stage, job_state: JobState) -> None:
+    owed = (Owed(id=7, account="shop", kind=JobKind.ADD_ORDER, state=job_state),)
+    assert [drop.job for drop in reconcile(state(stage=stage, owed=owed), TARGETS, T0).drop] == [7]
+
+
+@pytest.mark.parametrize("job_state", [JobState.SENDING, JobState.UNSURE])
+def test_a_request_that_may_have_left_is_not_dropped(job_state: JobState) -> None:
+    owed = (Owed(id=7, account="shop", kind=JobKind.ADD_ORDER, state=job_state),)
+    assert reconcile(state(stage=Stage.CANCELLED, owed=owed), TARGETS, T0).drop == ()
+
+
+def test_an_order_forwarded_by_hand_before_it_was_ready_stays_wanted() -> None:
+    owed = (Owed(id=7, account="shop", kind=JobKind.ADD_ORDER, state=JobState.WAITING, by_hand=True),)
+    assert reconcile(state(stage=Stage.PLACED, owed=owed), TARGETS, T0).drop == ()
+
+
+def test_cancelled_after_forwarding_takes_the_mapped_status_and_is_not_told_back_to_the_marketplace() -> None:
+    told = {"shop": Told(status="processing", paid=True)}
+    cancelled = state(stage=Stage.CANCELLED, status="cancelled", told=told)
+    assert made(cancelled) == [("shop", JobKind.SET_STATUS)]
+
+
+def test_a_status_goes_to_the_shop_and_to_the_marketplace_where_it_is_mapped() -> None:
+    told = {"shop": Told(status="processing", paid=True)}
+    assert made(state(status="sent", told=told)) == [("allegro", JobKind.SET_STATUS), ("shop", JobKind.SET_STATUS)]
+    assert made(state(status="packing", told=told)) == []
+
+
+def test_a_payment_goes_to_the_shop_alone() -> None:
+    told = {"shop": Told(status="processing", paid=False)}
+    assert made(state(paid=True, told=told)) == [("shop", JobKind.SET_PAYMENT)]
+
+
+def test_a_parcel_goes_to_both_sides_once() -> None:
+    told = {"shop": Told(status="processing", paid=True), "allegro": Told(status="NEW", parcels=frozenset({"A"}))}
+    parcels = frozenset({"A"})
+    assert made(state(parcels=parcels, told=told)) == [("shop", JobKind.SET_TRACKING)]
+
+
+def test_a_change_that_went_back_before_it_was_told_drops_its_job() -> None:
+    told = {"shop": Told(status="processing", paid=True)}
+    owed = (Owed(id=9, account="shop", kind=JobKind.SET_STATUS, state=JobState.WAITING),)
+    assert [drop.job for drop in reconcile(state(told=told, owed=owed), TARGETS, T0).drop] == [9]
+
+
+def test_changes_are_collected_as_long_as_the_account_says() -> None:
+    slow = {"shop": replace(SHOP, delays=Delays(status=timedelta(hours=1)))}
+    told = {"shop": Told(status="processing", paid=True)}
+    assert reconcile(state(status="sent", told=told), slow, T0).make[0].due == T0 + timedelta(hours=1)
+
+
+def test_an_account_is_asked_only_for_what_it_can() -> None:
+    bare = replace(SHOP, capabilities=Capability.ADD_ORDER)
+    told = {"shop": Told(status=None, paid=False)}
+    assert made(state(status="sent", parcels=frozenset({"A"}), told=told), {"shop": bare}) == []
+    assert syncs(bare)[JobKind.SET_STATUS] == "shop can't do this"
+    assert syncs(replace(SHOP, forwards=False))[JobKind.ADD_ORDER] == "forwarding is switched off"
+    assert syncs(SHOP)[JobKind.ADD_ORDER] is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "source", "reason"),
+    [
+        ({"ships_itself": True}, {}, "own stock"),
+        ({"ordered_at": T0 - DAY * 3}, {"forward_since": T0 - DAY * 2}, "forward_since"),
+        ({"ordered_at": T0 - DAY * 3, "shipped": True}, {}, "bought and shipped before"),
+    ],
+)
+def test_some_ready_orders_are_shown_but_wait_for_a_person(
+    changes: dict[str, Any], source: dict[str, Any], reason: str
+) -> None:
+    plan = reconcile(state(**changes), {**TARGETS, "allegro": replace(ALLEGRO, **source)}, T0)
+    assert plan.make == ()
+    assert plan.held is not None
+    assert reason in plan.held
+
+
+def test_what_holds_an_order_can_be_switched_off() -> None:
+    lets = {**TARGETS, "allegro": replace(ALLEGRO, forward_marketplace_stock=True)}
+    assert made(state(ships_itself=True), lets) == [("shop", JobKind.ADD_ORDER)]
+
+
+def test_an_old_order_that_still_waits_to_be_shipped_is_forwarded() -> None:
+    assert made(state(ordered_at=T0 - DAY * 30)) == [("shop", JobKind.ADD_ORDER)]
+
+
+@given(
+    st.sampled_from(list(Stage)),
+    st.sampled_from(["new", "packing", "sent", "cancelled"]),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+)
+def test_doing_what_the_plan_says_leaves_nothing_to_do(
+    stage: Stage, status: str, paid: bool, linked: bool, parcel: bool
+) -> None:
+    told = {"shop": Told(status="processing", paid=False)} if linked else {}
+    now = state(
+        stage=stage, status=status, paid=paid, told=told, parcels=frozenset({"A"}) if parcel else frozenset()
+    )
+    for _ in range(4):
+        plan = reconcile(now, TARGETS, T0)
+        reached = dict(now.told)
+        for job in plan.make:
+            target = TARGETS[job.account]
+            before = reached.get(job.account, Told(status=target.statuses["new"], paid=now.paid))
+            reached[job.account] = {
+                JobKind.ADD_ORDER: replace(before, status=target.statuses.get(now.status), paid=now.paid),
+                JobKind.SET_STATUS: replace(before, status=target.statuses.get(now.status)),
+                JobKind.SET_PAYMENT: replace(before, paid=now.paid),
+                JobKind.SET_TRACKING: replace(before, parcels=now.parcels),
+            }[job.kind]
+        now = replace(now, told=reached)
+    assert reconcile(now, TARGETS, T0).make == ()
+
+
+def test_the_same_question_has_the_same_answer(t0: datetime) -> None:
+    assert reconcile(state(), TARGETS, t0) == reconcile(state(), TARGETS, t0)
