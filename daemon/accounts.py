@@ -10,11 +10,13 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Protocol
 
 import structlog
 from msgspec import Struct
 
 from daemon.config import AccountSettings
+from daemon.core.journal import Data, Kind
 from daemon.core.retry import Cause, Failure, hold_for
 from daemon.core.routing import Target
 from daemon.hooks import Hooks, effective
@@ -175,3 +177,27 @@ class Accounts:
 
 
 _ANSWERED = frozenset({Cause.REJECTED, Cause.MALFORMED})
+
+
+class Journal(Protocol):
+    """Where a row of the journal is written: the round."""
+
+    async def note(self, kind: Kind, account: str | None = None, data: Data | None = None) -> None: ...
+
+
+async def tell_turn(journal: Journal, state: AccountState, turn: Turn) -> None:
+    """Writes into the journal how an account's health has turned."""
+    if turn is Turn.BETTER:
+        await journal.note(Kind.ACCOUNT_UP, state.name)
+        return
+    if turn is Turn.WORSE and state.health is Health.NEEDS_LOGIN:
+        data = {"error": state.problem, "command": login_command(state)}
+        await journal.note(Kind.ACCOUNT_NEEDS_LOGIN, state.name, dict(data))
+        return
+    until = state.held_until.isoformat() if state.held_until is not None else None
+    await journal.note(Kind.ACCOUNT_DOWN, state.name, {"error": state.problem, "until": until})
+
+
+def login_command(state: AccountState) -> str:
+    """What the owner of an account that refuses us has to do."""
+    return f"orderferry login {state.name}, or mend its keys in config.toml; then orderferry resume {state.name}"

@@ -70,9 +70,7 @@ def retry(number: int, job_id: int, uid: int) -> Act:
         job.attempt = 0
         job.first_tried = None
         desk.touch(case)
-        desk.note(
-            Kind.JOB_RETRIED, order=number, account=job.account, job=job_id, what=job.kind.value, uid=uid
-        )
+        desk.note(Kind.JOB_RETRIED, order=number, account=job.account, job=job_id, what=job.kind.value, uid=uid)
         return Done(text=f"job {job_id} tries again now", order=number, jobs=(job_id,))
 
     return act
@@ -222,9 +220,7 @@ def _told(desk: Desk, case: Case, kind: JobKind, text: str) -> Done:
         if name in case.links and (why := syncs(target)[kind]) is not None and name != case.order.account
     )
     text += f"; {telling} is told" if telling else "; nobody has to be told"
-    return Done(
-        text=text + (f" ({cannot})" if cannot else ""), order=case.order.id, jobs=tuple(job.id for job in made)
-    )
+    return Done(text=text + (f" ({cannot})" if cannot else ""), order=case.order.id, jobs=tuple(job.id for job in made))
 
 
 def _case(desk: Desk, number: int) -> Case:

@@ -66,9 +66,7 @@ class Daemon:
         prefix = forwarding.prefix(store.installation)
         opener = Opener(self._catalogue.platforms, self._hooks, TokenFiles(vault, data_dir), self._clock, prefix)
         self._closing.push_async_callback(opener.close)
-        rounds = Rounds(
-            store, self._clock, prefix=prefix, targets=self._accounts.targets, publish=self._feed.publish
-        )
+        rounds = Rounds(store, self._clock, prefix=prefix, targets=self._accounts.targets, publish=self._feed.publish)
         dispatcher = Dispatcher(self._accounts, rounds, self._clock, prefix)
         running = asyncio.create_task(rounds.run(dispatcher))
         running.add_done_callback(self._rounds_ended)

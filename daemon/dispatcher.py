@@ -16,10 +16,9 @@ from datetime import timedelta
 import structlog
 from msgspec import Struct, field
 
-from daemon.accounts import Accounts, AccountState, Turn
+from daemon.accounts import Accounts, AccountState, Turn, tell_turn
 from daemon.core import forwarding
 from daemon.core.job import JobKind, JobState
-from daemon.core.journal import Kind
 from daemon.core.retry import Cause, Failure, classify
 from daemon.outcomes import Outcome, Said
 from daemon.round import Claimed, Room, Rounds
@@ -294,21 +293,3 @@ class Dispatcher:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("outcome_not_stored", error=repr(error))
         self._rounds.wake()
-
-
-async def tell_turn(rounds: Rounds, state: AccountState, turn: Turn) -> None:
-    """Writes into the journal how an account's health has turned."""
-    if turn is Turn.BETTER:
-        await rounds.note(Kind.ACCOUNT_UP, state.name)
-        return
-    if turn is Turn.WORSE and state.health.value == "needs_login":
-        data = {"error": state.problem, "command": login_command(state)}
-        await rounds.note(Kind.ACCOUNT_NEEDS_LOGIN, state.name, dict(data))
-        return
-    until = state.held_until.isoformat() if state.held_until is not None else None
-    await rounds.note(Kind.ACCOUNT_DOWN, state.name, {"error": state.problem, "until": until})
-
-
-def login_command(state: AccountState) -> str:
-    """What the owner of an account that refuses us has to do."""
-    return f"orderferry login {state.name}, or mend its keys in config.toml; then orderferry resume {state.name}"

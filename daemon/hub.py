@@ -13,12 +13,11 @@ from decimal import Decimal
 from msgspec import Struct
 
 from daemon import acts, shown
-from daemon.accounts import Accounts, AccountState, Health
+from daemon.accounts import Accounts, AccountState, Health, login_command
 from daemon.config import Config
 from daemon.core import forwarding
 from daemon.core.job import JobState
 from daemon.core.journal import Entry
-from daemon.dispatcher import login_command
 from daemon.events import Feed
 from daemon.poller import Poller
 from daemon.round import Rounds
@@ -126,8 +125,10 @@ class Hub:
         try:
             async with asyncio.timeout(CHOICES_LIMIT):
                 found: tuple[Choice, ...] = await self._accounts.hooks.ask(name, "list_choices", kind=ChoiceKind(kind))
-        except (PlatformError, TimeoutError) as error:
-            raise CommandError("unavailable", f"{name}: {error or 'no answer in time'}") from error
+        except PlatformError as error:
+            raise CommandError("unavailable", f"{name}: {error}") from error
+        except TimeoutError as error:
+            raise CommandError("unavailable", f"{name} did not answer in {CHOICES_LIMIT:.0f} s") from error
         return tuple(ChoiceView(id=choice.id, title=choice.title) for choice in found)
 
     async def orders(
@@ -188,11 +189,12 @@ class Hub:
         """An order's story."""
         number = await self._number(order)
         row = await self._reader.row(number)
-        return shown.story(
+        return shown.story_view(
             row,
             links=await self._reader.links([number]),
             jobs=await self._reader.jobs(order=number),
             entries=await self._reader.journal(order=number, limit=5_000),
+            accounts={view.name: view for view in await self.accounts()},
             now=self._clock.now(),
         )
 
@@ -370,4 +372,3 @@ class Hub:
             unfinished_jobs=counts[1],
             parked_jobs=counts[2],
         )
-

@@ -168,9 +168,7 @@ def _looked(desk: Desk, case: Case, job: JobRecord, outcome: Outcome) -> None:
         case.move(job, JobEvent.LOOK_LATER)
         return
     found = outcome.shop_order is not None
-    verdict = after_look(
-        found=found, attempt=job.attempt, doubt_at=doubt_at, settle=outcome.settle, now=desk.now
-    )
+    verdict = after_look(found=found, attempt=job.attempt, doubt_at=doubt_at, settle=outcome.settle, now=desk.now)
     desk.note(
         Kind.JOB_LOOKED,
         order=case.order.id,

@@ -14,10 +14,9 @@ from datetime import timedelta
 
 import structlog
 
-from daemon.accounts import Accounts, AccountState
+from daemon.accounts import Accounts, AccountState, tell_turn
 from daemon.core.journal import Kind
 from daemon.core.retry import Failure, classify
-from daemon.dispatcher import tell_turn
 from daemon.receive import Counts, unpack
 from daemon.round import Rounds
 from daemon.views import FetchProgress

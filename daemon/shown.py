@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from daemon.core.job import JobKind, JobState, remedy
+from daemon.core.journal import Entry
+from daemon.core.story import Subject, tell
 from daemon.store.case import when
-from daemon.views import JobView, LinkView, MalformedView, OrderRow, OrderView
+from daemon.views import (
+    AccountView,
+    JobView,
+    LinkView,
+    MalformedView,
+    OrderRow,
+    OrderView,
+    Sentence,
+    StoryView,
+)
 from orderferry import Order, Parcel
 
 
@@ -106,4 +118,42 @@ def malformed_view(row: Any) -> MalformedView:  # a sqlite row
         last_seen=when(row[5]),
         times=row[6],
         remedy=f"once it is mended there, or the plugin is newer: orderferry fetch {row[1]}",
+    )
+
+
+def story_view(
+    row: Any,  # sqlite rows, here and below
+    *,
+    links: Sequence[Any],
+    jobs: Sequence[Any],
+    entries: Sequence[Entry],
+    accounts: Mapping[str, AccountView],
+    now: datetime,
+) -> StoryView:
+    """An order's story from its rows."""
+    subject = Subject(
+        id=row[0],
+        account=row[1],
+        external_id=row[2],
+        stage=row[3],
+        status=row[4],
+        held=row[11],
+        merged_into=row[12],
+    )
+    told = tell(
+        subject,
+        entries,
+        [job_view(job) for job in jobs],
+        [link_view(link) for link in links if link[1] != row[1]],
+        now,
+        accounts=accounts,
+    )
+    return StoryView(
+        id=subject.id,
+        account=subject.account,
+        external_id=subject.external_id,
+        summary=told.summary,
+        story=tuple(Sentence(at=step.at, text=step.text) for step in told.steps),
+        next=told.next,
+        commands=told.commands,
     )

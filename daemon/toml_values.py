@@ -22,6 +22,7 @@ from daemon.toml_lines import KeyPath
 from orderferry import Duration, Secret, Url
 
 S = TypeVar("S", bound=Struct)
+T = TypeVar("T")
 
 SHORT = 15
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]{1,60}")
@@ -244,7 +245,7 @@ def seen(word: str) -> str:
     return quoted([word]) if len(word) <= SHORT else "text"
 
 
-def _given(value: Any) -> Any:
+def _given(value: T | None) -> T:
     if value is None:
         raise WrongValueError
     return value

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from ipaddress import ip_address
-from typing import Final
+from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -42,6 +42,15 @@ class Secret:
     def __hash__(self) -> int:
         return hash(self._text)
 
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is not pickled: it would be written in the clear")
+
 
 class Duration(timedelta):
     """A length of time, written "30s", "5m", "1h", "7d" or as a sum such as "1h30m"."""
@@ -69,6 +78,7 @@ class Duration(timedelta):
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _LONGEST = 3653 * 86_400
 _PART = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
+_CREDENTIALS = re.compile(r"[^/@]*:[^/@]*@")  # "name:password@host", without a scheme
 _DURATION = re.compile(rf"(?:{_PART.pattern})+")
 
 
@@ -80,6 +90,8 @@ class Url(str):
     @classmethod
     def parse(cls, text: str) -> Url:
         """Checks the text; raises ValueError that says what would be right."""
+        if "@" in text.partition("://")[2].partition("/")[0] or _CREDENTIALS.match(text):
+            raise ValueError("an address must not carry a name or a password; give them as settings of their own")
         try:
             parts = urlsplit(text)
             host = parts.hostname
@@ -88,8 +100,6 @@ class Url(str):
             raise ValueError(f"{text[:80]!r} is not an address: {error}") from error
         if parts.scheme not in {"http", "https"} or not host:
             raise ValueError(f'{text[:80]!r} is not an address; write "https://shop.example"')
-        if parts.username or parts.password:
-            raise ValueError("an address must not carry a name or a password; give them as settings of their own")
         if parts.query or parts.fragment:
             raise ValueError(f"{text[:80]!r} must end with its path: no ? and no #")
         if parts.scheme == "http" and not is_loopback(host):

@@ -14,7 +14,7 @@ from daemon.commands.showing import order_lines
 from daemon.commands.words import Column
 
 STAGES = ("placed", "ready", "cancelled", "merged")
-JOB_STATES = ("waiting", "sending", "unsure", "done", "parked", "cancelled", "superseded")
+JOB_STATES = ("waiting", "sending", "unsure", "done", "parked", "cancelled")
 _OF_JOB = ("id", "kind", "order", "account", "state", "attempt")
 _HEALTH = {"ok": "green", "starting": "yellow", "paused": "yellow", "degraded": "red"}
 

@@ -32,9 +32,9 @@ def check(ctx: click.Context, *, config: Path, as_json: bool) -> None:
 
     Plugins, credentials and maps are tried as well.
     """
-    from daemon import app
+    from daemon import oneshot
 
-    ctx.exit(app.check(config, as_json=as_json))
+    ctx.exit(oneshot.check(config, as_json=as_json))
 
 
 @click.command()
@@ -52,9 +52,9 @@ def login(ctx: click.Context, account: str, *, config: Path, refresh_token_file:
 
     Shows a code and an address, waits for you there, and keeps the tokens encrypted.
     """
-    from daemon import app
+    from daemon import oneshot
 
-    ctx.exit(app.login(config, account, refresh_token_file))
+    ctx.exit(oneshot.login(config, account, refresh_token_file))
 
 
 @click.command()
@@ -73,7 +73,7 @@ def demo(ctx: click.Context, *, orders: int, seed: int, seconds: float, keep: Pa
     """
     from daemon import demo as demonstration
 
-    ctx.exit(demonstration.run(orders, seed, seconds, keep, quiet))
+    ctx.exit(demonstration.run(orders=orders, seed=seed, seconds=seconds, keep=keep, quiet=quiet))
 
 
 @click.command()

@@ -110,17 +110,19 @@ class Lines:
     """The lines of a streamed answer, kept for whoever sends the command again; beyond `most` bytes the last ones."""
 
     def __init__(self, most: int) -> None:
-        self._most = most
-        self._kept: list[tuple[bytes, bool]] = []
-        self._size = 0
+        self._room = most
+        self._all: list[bytes] = []
+        self._last: list[bytes] = []
 
     def add(self, line: bytes, *, last: bool) -> None:
         """Keeps a line; `last` marks an account's last one, which is kept in any case."""
-        self._kept.append((line, last))
-        self._size += len(line)
-        if self._size > self._most:
-            self._kept = [(kept, last) for kept, last in self._kept if last]
-            self._size = sum(len(kept) for kept, _ in self._kept)
+        if last:
+            self._last.append(line)
+        self._room -= len(line)
+        if self._room >= 0:
+            self._all.append(line)
+        else:
+            self._all.clear()
 
     def __bytes__(self) -> bytes:
-        return b"".join(line for line, _ in self._kept)
+        return b"".join(self._all if self._room >= 0 else self._last)

@@ -76,9 +76,7 @@ def latest(orders: Iterable[Order]) -> tuple[Order, ...]:
 def changed_fields(before: Order, after: Order) -> tuple[str, ...]:
     """The names of the fields that differ, without the marks of the state itself."""
     return tuple(
-        name
-        for name in Order.__struct_fields__
-        if name not in _MARKS and getattr(before, name) != getattr(after, name)
+        name for name in Order.__struct_fields__ if name not in _MARKS and getattr(before, name) != getattr(after, name)
     )
 
 

@@ -19,7 +19,7 @@ from orderferry import Malformed, NeedsLogin, RateLimited, Rejected, Unavailable
 TRIES = 8
 BUG_TRIES = 3
 PATIENCE = timedelta(hours=24)
-FIRST = 2.0
+FIRST = 0.5
 LONGEST_JOB = 15 * 60.0
 LONGEST_ACCOUNT = 60.0
 LOGIN_PROBE = timedelta(minutes=15)
@@ -90,9 +90,9 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
 
 def backoff(tries: int, longest: float, draw: float) -> float:
-    """Seconds until the next try: doubling from FIRST up to `longest`, of which the upper half is thrown."""
-    most = min(FIRST * 2.0 ** min(tries, 20), longest)
-    return most * (0.5 + draw / 2)
+    """Seconds until the next try: doubling from FIRST up to `longest`, a quarter less or more as thrown."""
+    middle = min(FIRST * 2.0 ** min(tries, 20), longest)
+    return middle * (0.75 + draw / 2)
 
 
 def after_failure(

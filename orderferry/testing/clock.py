@@ -70,8 +70,10 @@ class VirtualClock:
                     continue
                 self._asleep.clear()
                 sleeper = asyncio.ensure_future(self._asleep.wait())
-                await asyncio.wait({task, sleeper}, return_when=asyncio.FIRST_COMPLETED)
-                sleeper.cancel()
+                try:
+                    await asyncio.wait({task, sleeper}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    sleeper.cancel()
         finally:
             task.cancel()  # nothing where it is done; a test that was given up leaves nothing running
         return await task

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Iterable
+import json
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
@@ -100,7 +101,15 @@ def carries(text: str, canaries: Iterable[str]) -> bool:
 
 
 def forms(canary: str) -> frozenset[str]:
-    """The canary plain, url-encoded, in base64, as JSON and as Python escapes."""
-    escaped = canary.encode("ascii", "backslashreplace").decode()
-    encoded = base64.b64encode(canary.encode()).decode().rstrip("=")
-    return frozenset({canary, quote(canary, safe=""), quote_plus(canary), encoded, escaped, repr(canary)[1:-1]})
+    """The canary plain, url-encoded, in base64 (also as a part of something longer), as JSON and as Python escapes."""
+    plain = {canary, quote(canary, safe=""), quote_plus(canary), repr(canary)[1:-1]}
+    escaped = {canary.encode("ascii", "backslashreplace").decode(), json.dumps(canary)[1:-1]}
+    escaped.add(json.dumps(canary, ensure_ascii=False)[1:-1])
+    return frozenset(plain | escaped | {encoded for encoded in _base64(canary.encode()) if len(encoded) >= 8})
+
+
+def _base64(data: bytes) -> Iterator[str]:
+    """What does not depend on the neighbours, for each place in a group of three bytes."""
+    for before, skipped in ((0, 0), (1, 2), (2, 3)):
+        whole = base64.b64encode(b"\0" * before + data).decode()
+        yield whole.rstrip("=")[skipped : -1 if whole.endswith("=") else None]

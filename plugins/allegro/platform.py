@@ -19,6 +19,7 @@ from orderferry import (
     Platform,
     Rejected,
     Role,
+    Unavailable,
     hookimpl,
 )
 from plugins.allegro import writeback
@@ -95,8 +96,13 @@ class Allegro(Platform[AllegroSettings]):
     @hookimpl
     async def login(self, show: Callable[[str], None], refresh_token: str | None) -> str:
         """Logs in by the device flow, or with a refresh token; the new tokens are proven by a first call."""
-        client = Client(open_http(self.account, Login(self.account, show, refresh_token)))
-        await client.latest_event()
+        auth = Login(self.account, show, refresh_token)
+        try:
+            await Client(open_http(self.account, auth)).latest_event()
+        except Unavailable:
+            if not auth.done:
+                raise
+            return "Allegro has given the tokens, and they are kept; Allegro can't be asked for orders just now."
         return "Allegro has accepted the login; the tokens are kept and renew themselves."
 
     @hookimpl

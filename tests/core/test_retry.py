@@ -1,4 +1,4 @@
-"""Retry: a failing account costs its jobs nothing, a failing job ends in a visible place, a doubt is never resent early."""
+"""Retry: a failing account costs its jobs nothing, a failing job ends visibly, a doubt is never resent early."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_looks_come_soon_and_then_ever_more_rarely_and_once_when_the_window_is_o
 @given(st.integers(1, 60), st.floats(0, 1))
 def test_backoff_grows_stays_within_its_cap_and_never_vanishes(tries: int, draw: float) -> None:
     wait = backoff(tries, LONGEST_ACCOUNT, draw)
-    assert 0 < wait <= LONGEST_ACCOUNT
+    assert 0 < wait <= LONGEST_ACCOUNT * 1.25
     assert backoff(tries + 1, LONGEST_ACCOUNT, draw) >= wait
 
 
@@ -138,7 +138,7 @@ def test_a_day_of_outage_costs_few_requests() -> None:
     while held < timedelta(days=1):
         streak += 1
         held += hold_for(Failure(cause=Cause.UNAVAILABLE, message="x"), streak, 0.5)
-    assert streak < 2_000
+    assert streak < 1_500
 
 
 def test_retry_after_is_kept_and_a_login_is_probed_rarely() -> None:

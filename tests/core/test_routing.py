@@ -173,9 +173,7 @@ def test_doing_what_the_plan_says_leaves_nothing_to_do(
     stage: Stage, status: str, paid: bool, linked: bool, parcel: bool
 ) -> None:
     told = {"shop": Told(status="processing", paid=False)} if linked else {}
-    now = state(
-        stage=stage, status=status, paid=paid, told=told, parcels=frozenset({"A"}) if parcel else frozenset()
-    )
+    now = state(stage=stage, status=status, paid=paid, told=told, parcels=frozenset({"A"}) if parcel else frozenset())
     for _ in range(4):
         plan = reconcile(now, TARGETS, T0)
         reached = dict(now.told)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from threading import Thread
 from typing import Any
+
+import msgspec
 
 from daemon.control.guard import Limits
 from daemon.control.hub import Hub
 from daemon.control.server import ControlServer
-from daemon.core.journal import Entry, Kind
+from daemon.core.journal import Data, Entry, Kind
 from daemon.views import (
     AccountView,
     ChoiceView,
@@ -28,6 +32,7 @@ from daemon.views import (
     OrderRow,
     OrdersView,
     OrderView,
+    Problem,
     Sentence,
     StatusView,
     StoryView,
@@ -146,13 +151,14 @@ ROWS = (
     ),
 )
 
+_TOLD: tuple[tuple[int, Kind, Data], ...] = (
+    (1, Kind.ORDER_NEW, {"external_id": ALLEGRO_ID, "stage": "placed", "total": "34.67 PLN"}),
+    (2, Kind.ORDER_CHANGED, {"fields": ["stage", "delivery"], "stage": "ready", "was_stage": "placed"}),
+    (3, Kind.JOB_PARKED, {"what": "add_order", "reason": "nobody knows"}),
+)
 ENTRIES = tuple(
     Entry(id=number, at=ago(minutes=13 - number), kind=kind, order=12, account="allegro-main", data=data)
-    for number, kind, data in (
-        (1, Kind.ORDER_NEW, {"external_id": ALLEGRO_ID, "stage": "placed", "total": "34.67 PLN"}),
-        (2, Kind.ORDER_CHANGED, {"fields": ["stage", "delivery"], "stage": "ready", "was_stage": "placed"}),
-        (3, Kind.JOB_PARKED, {"what": "add_order", "reason": "nobody knows"}),
-    )
+    for number, kind, data in _TOLD
 )
 
 STATUS = StatusView(
@@ -219,15 +225,33 @@ class FakeHub:
         self._account(name)
         return (ChoiceView(id=f"{kind}-1", title="Packing"),)
 
-    async def orders(self, **filters: object) -> OrdersView:
+    async def orders(
+        self,
+        *,
+        account: str | None = None,
+        stage: str | None = None,
+        status: str | None = None,
+        since: datetime | None = None,
+        unfinished: bool = False,
+        warnings: bool = False,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> OrdersView:
         self._check("orders")
-        self.asked_orders.append(filters)
+        filters = {"account": account, "stage": stage, "status": status, "since": since, "before": before}
+        filters |= {"unfinished": unfinished or None, "warnings": warnings or None, "limit": limit}
+        self.asked_orders.append({name: value for name, value in filters.items() if value is not None})
         return self.page
 
     async def order(self, order: str) -> OrderView:
         self._order(order)
         link = LinkView(
-            account="my-shop", shop_order="88", number="1044", reference="k3v9-12", since=ago(minutes=2), total="34.67 PLN"
+            account="my-shop",
+            shop_order="88",
+            number="1044",
+            reference="k3v9-12",
+            since=ago(minutes=2),
+            total="34.67 PLN",
         )
         return OrderView(
             id=12,
@@ -355,7 +379,11 @@ class FakeLog:
     def debug(self, event: str, **values: object) -> None:
         self.events.append((event, values))
 
-    info = warning = debug
+    def info(self, event: str, **values: object) -> None:
+        self.events.append((event, values))
+
+    def warning(self, event: str, **values: object) -> None:
+        self.events.append((event, values))
 
     def of(self, event: str) -> list[dict[str, object]]:
         return [values for name, values in self.events if name == event]
@@ -366,7 +394,13 @@ QUICK = Limits(read=5.0, write=5.0, pulse=5.0, grace=1.0)
 
 @asynccontextmanager
 async def serving(
-    hub: Hub, path: Path, *, limits: Limits = QUICK, log: FakeLog | None = None, actors: frozenset[int] | None = None, **given: Any
+    hub: Hub,
+    path: Path,
+    *,
+    limits: Limits = QUICK,
+    log: FakeLog | None = None,
+    actors: frozenset[int] | None = None,
+    **given: Any,
 ) -> AsyncIterator[ControlServer]:
     """A started server; `actors` replaces those who may act, since the tests' own user always may."""
     server = ControlServer(hub, path, log=log or FakeLog(), limits=limits, **given)
@@ -379,4 +413,79 @@ async def serving(
         await server.stop()
 
 
-Clock = Callable[[], float]
+@contextmanager
+def daemon_thread(hub: FakeHub, path: Path, **given: Any) -> Iterator[None]:
+    """The same in a thread of its own, for clients that block."""
+    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def serve() -> None:
+        leave = asyncio.Event()
+        async with serving(hub, path, **given):
+            started.set_result((asyncio.get_running_loop(), leave))
+            await leave.wait()
+
+    def run() -> None:
+        try:
+            asyncio.run(serve())
+        except BaseException as error:
+            if not started.done():
+                started.set_exception(error)
+            raise
+
+    thread = Thread(target=run)
+    thread.start()
+    loop, leave = started.result(timeout=20)
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(leave.set)
+        thread.join(timeout=20)
+        assert not thread.is_alive()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Lets the loop go on until the condition is true."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - the condition is the loop's own state, which has no event
+            await asyncio.sleep(0)
+
+
+async def raw(path: Path, sent: bytes, *, end: bool = False) -> bytes:
+    """What the socket answers to these bytes until it closes."""
+    reader, writer = await asyncio.open_unix_connection(str(path))
+    try:
+        with suppress(ConnectionError):
+            writer.write(sent)
+            await writer.drain()
+            if end:
+                writer.write_eof()
+        received = b""
+        with suppress(ConnectionError):
+            while chunk := await reader.read(65536):
+                received += chunk
+        return received
+    finally:
+        writer.close()
+
+
+def request(
+    method: str = "GET", target: str = "/v1/status", *headers: str, body: bytes = b"", host: str | None = "localhost"
+) -> bytes:
+    """A request as bytes, which asks for the connection to end behind it."""
+    lines = [f"{method} {target} HTTP/1.1", *headers, "Connection: close"]
+    if host is not None:
+        lines.append(f"Host: {host}")
+    if body:
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def status_of(received: bytes) -> int:
+    return int(received.split(b" ", 2)[1])
+
+
+def problem_of(received: bytes) -> Problem:
+    """The problem of an answer, which must be one."""
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert b"application/json" in head
+    return msgspec.json.decode(body, type=Problem)

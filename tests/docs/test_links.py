@@ -3,10 +3,15 @@
 import importlib
 import re
 import shlex
+import textwrap
+import tomllib
 from pathlib import Path
 
 import click
 import pytest
+
+from daemon.config import COMMON_KEYS, SECTIONS, DaemonSettings
+from daemon.hooks import discover
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -67,6 +72,27 @@ def test_every_page_can_be_reached_from_the_index(page: Path) -> None:
         ahead += [(at.parent / link.partition("#")[0]).resolve() for link in links if ":" not in link]
 
     assert page in seen
+
+
+def settings_in(text: str) -> list[dict[str, dict[str, dict[str, object]]]]:
+    """Each block of settings that a page shows, as the settings file would read it."""
+    blocks = re.findall(r"^( *)```toml\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
+    return [tomllib.loads(textwrap.dedent(block)) for _, block in blocks]
+
+
+@pytest.mark.parametrize("page", ALL_PAGES)
+def test_every_setting_that_is_shown_is_a_key(page: Path) -> None:
+    platforms = discover().platforms.values()
+    unknown = []
+    for block in settings_in(text_of(page)):
+        unknown += sorted(block.get("daemon", {}).keys() - set(DaemonSettings.__struct_fields__))
+        for section, role in SECTIONS.items():
+            keys = set(COMMON_KEYS[role])
+            keys.update(*(platform.Settings.__struct_fields__ for platform in platforms if platform.role is role))
+            for account in block.get(section, {}).values():
+                unknown += sorted(account.keys() - keys)
+
+    assert not unknown
 
 
 def commands_in(text: str) -> list[list[str]]:
@@ -134,6 +160,10 @@ def test_commands_are_found_in_blocks_and_in_spans() -> None:
     text = f"Say `orderferry show 17`.\n\n{shell}\n\n```toml\nx = 1\n```\n"
 
     assert commands_in(text) == [["jobs", "--state", "unsure"], ["show", "17"]]
+
+
+def test_settings_are_found_in_blocks_also_inside_a_list() -> None:
+    assert settings_in("1. So:\n\n   ```toml\n   [shops.a]\n   url = 'x'\n   ```\n") == [{"shops": {"a": {"url": "x"}}}]
 
 
 def test_a_command_that_does_not_exist_is_complained_about() -> None:

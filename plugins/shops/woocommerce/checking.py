@@ -20,7 +20,7 @@ async def check(client: WooClient) -> CheckReport:
     if "wc/v3" not in index.namespaces:
         raise Rejected("the address answers as WordPress, but WooCommerce's REST API (wc/v3) is not active there")
     system = await client.system()
-    await client.orders({"per_page": "1"}, "id")
+    await client.orders({"per_page": "1"}, "id,status")
     await client.products({"sku": "orderferry-check"})
     general, products = await asyncio.gather(client.settings("general"), client.settings("products"))
     missing: dict[str, str] = {}

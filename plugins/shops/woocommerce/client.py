@@ -150,9 +150,9 @@ class WooClient:
         path = f"/{namespace}/orders/{number(order_id)}/shipment-trackings"
         await self._http.send("POST", path, _anything, json=body)
 
-    async def providers(self, namespace: str) -> frozenset[str]:
-        """The carriers that Shipment Tracking knows, by their names."""
-        path = f"/{namespace}/orders/0/shipment-trackings/providers"
+    async def providers(self, namespace: str, order_id: str) -> frozenset[str]:
+        """The carriers that Shipment Tracking knows, by their names; the route wants an order, any will do."""
+        path = f"/{namespace}/orders/{number(order_id)}/shipment-trackings/providers"
         answer = await self._http.get(path, wire.reader(dict[str, dict[str, Any]]))
         return frozenset(name for country in answer.values() for name in country)
 

@@ -229,12 +229,12 @@ def _goods(line: Line, match: Match, rules: TaxRules, place: Place) -> Goods:
 
 
 def _line(line: Line, product: ProductAnswer | None, net: Decimal, tax_class: str, settings: WooSettings) -> JsonObject:
-    body: JsonObject = {"name": line.name, "quantity": line.quantity, "subtotal": _text(net), "total": _text(net)}
+    body: JsonObject = {"quantity": line.quantity, "subtotal": _text(net), "total": _text(net)}
     notes = {f"{settings.meta_prefix}offer": line.offer_id}
     if product is None:
-        body["tax_class"] = tax_class
+        body |= {"name": line.name, "tax_class": tax_class}
         notes |= {"SKU": line.sku, "EAN": line.ean}
-    elif product.type == "variation":
+    elif product.variation:
         body |= {"product_id": product.parent_id, "variation_id": product.id}
     else:
         body["product_id"] = product.id

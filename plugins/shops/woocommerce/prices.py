@@ -99,7 +99,12 @@ def price(goods: Sequence[Goods], delivery: Decimal, total: Decimal, rules: TaxR
     unit = Decimal(1).scaleb(-rules.decimals)
     fee = ZERO
     if gap and abs(gap) <= unit * (len(items) + 1):
-        for step in (0, 1, -1, 2, -2):
+        if rules.round_at_subtotal:
+            # nothing but the end rounds here, so a line moved by less than a cent closes the gap, and no fee is needed
+            items = _shifted(items, total - _exact(items, shipping, ZERO, rules, place))
+            foreseen = foresee(items, shipping, ZERO, rules, place)
+            gap = total - foreseen
+        for step in (0, 1, -1, 2, -2) if gap else ():
             attempt = gap + step * unit
             reached = foresee(items, shipping, attempt, rules, place)
             if reached == total:
@@ -115,13 +120,24 @@ def foresee(items: Sequence[Item], shipping: Item, fee: Decimal, rules: TaxRules
     with "round at subtotal" nothing but the end rounds. The delivery rounds half up. A fee above zero is sent untaxed;
     one below zero is taxed in proportion to the rest, whatever its tax status says.
     """
+    return _half_up(_exact(items, shipping, fee, rules, place), rules)
+
+
+def _exact(items: Sequence[Item], shipping: Item, fee: Decimal, rules: TaxRules, place: Place) -> Decimal:
     each = rules.round_at_subtotal
     amount = sum((item.net if each else _tax_round(item.net, rules) for item in items), ZERO)
     taxes = [tax for item in items for tax in _taxes(item.net, item.rates).values()]
     taxes += _fee_taxes(fee, items, shipping, rules, place) if fee < 0 else []
     taxes += _taxes(shipping.net, shipping.rates).values()
     tax = sum((tax if each else _tax_round(tax, rules) for tax in taxes), ZERO)
-    return _half_up(amount + fee + _half_up(shipping.net, rules) + tax, rules)
+    return amount + fee + _half_up(shipping.net, rules) + tax
+
+
+def _shifted(items: Sequence[Item], gross: Decimal) -> list[Item]:
+    """The items, the largest moved by so much: there it shows least."""
+    at = max(range(len(items)), key=lambda place: items[place].net)
+    net = (items[at].net + gross / _factor(items[at].rates)).quantize(PLACES, ROUND_HALF_UP)
+    return [*items[:at], Item(net, items[at].rates, items[at].tax_class), *items[at + 1 :]]
 
 
 def place_of(billing: Place, shipping: Place, method_id: str, rules: TaxRules) -> Place:

@@ -11,7 +11,7 @@ import argparse
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -37,6 +37,8 @@ SECRET = "cs_1111111111111111111111111111111111111111"  # noqa: S105 - a made-up
 READ_KEY = "ck_2222222222222222222222222222222222222222"
 V3 = "/wp-json/wc/v3"
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
+NO_ORDER = "woocommerce_rest_shop_order_invalid_id"
+NOTE_OF_NONE = "woocommerce_rest_order_invalid_id"
 LATE = frozenset({Fate.LOST, Fate.CUT, Fate.FAILED_AFTER})
 
 
@@ -191,18 +193,18 @@ class WooSimulator(Simulator):
         return answer([shown_order(order, fields) for order in page], headers=headers)
 
     async def _list_notes(self, request: web.Request) -> web.Response:
-        return answer(self.shop.notes[self._order(request, 404)["id"]])
+        return answer(self.shop.notes[self._order(request, 404, NOTE_OF_NONE)["id"]])
 
     async def _add_note(self, request: web.Request) -> web.Response:
         body = await _json(request)
-        order = self._order(request, 404)
+        order = self._order(request, 404, NOTE_OF_NONE)
         note = self.shop.add_note(order["id"], body["note"], to_customer=bool(body.get("customer_note")))
         return answer(note, status=201)
 
-    def _order(self, request: web.Request, status: int) -> dict[str, Any]:
+    def _order(self, request: web.Request, status: int, code: str = NO_ORDER) -> dict[str, Any]:
         order = self.shop.orders.get(int(request.match_info["id"]))
         if order is None:
-            raise WpError(status, "woocommerce_rest_shop_order_invalid_id", "Invalid ID.")
+            raise WpError(status, code, "Invalid ID.")
         return order
 
     # --- what else the shop tells
@@ -307,13 +309,15 @@ class WooSimulator(Simulator):
         return self.shop.add_order(usual | (body or {}))
 
     def summary(self) -> dict[str, Any]:
-        """Orders in all, orders for each reference, references seen twice, stock for each SKU."""
+        """Orders in all, and by reference and by marketplace order; references seen twice; stock by SKU; fates."""
         references = Counter(
             order["created_via"] for order in self.shop.orders.values() if order["created_via"] != "checkout"
         )
         return {
             "orders": len(self.shop.orders),
             "references": dict(references),
+            "sources": dict(Counter(_sources(self.shop.orders.values()))),
+            "fates": {fate.value: count for fate, count in self.counts.items()},
             "twice": sorted(reference for reference, count in references.items() if count > 1),
             "stock": {product.sku: product.stock for product in self.shop.products.values()},
         }
@@ -327,6 +331,11 @@ class WooSimulator(Simulator):
 
     async def _sim_summary(self, request: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp hands it in
         return answer(self.summary())
+
+
+def _sources(orders: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    for order in orders:
+        yield from (entry["value"] for entry in order["meta_data"] if entry["key"] == "_orderferry_order")
 
 
 async def _json(request: web.Request) -> Any:

@@ -44,10 +44,10 @@ class SimTaxes(Struct, kw_only=True):
 
 
 def micro(text: str) -> int:
-    """An amount in millionths; what is no number is nothing, as in WooCommerce."""
+    """An amount in millionths; what is no number is nothing, and a comma is the shop's point, as in WooCommerce."""
     try:
-        return int((Decimal(text) * MICRO).to_integral_value(ROUND_HALF_UP))
-    except (InvalidOperation, TypeError):
+        return int((Decimal(text.replace(",", ".")) * MICRO).to_integral_value(ROUND_HALF_UP))
+    except InvalidOperation:
         return 0
 
 
@@ -105,6 +105,8 @@ def calculate(order: dict[str, Any], statuses: list[str], taxes: SimTaxes) -> No
     shipping_taxes: dict[int, int] = {}
     goods = 0
     subtotals = 0
+    line_taxes = 0
+    subtotal_taxes = 0
     classes: list[str] = []
     for line, status in zip(order["line_items"], statuses, strict=True):
         net, subtotal = line["_net"], line["_subtotal"]
@@ -119,6 +121,8 @@ def calculate(order: dict[str, Any], statuses: list[str], taxes: SimTaxes) -> No
         ]
         line["total_tax"] = shown(sum(line_round(part) for part in parts.values()), taxes.decimals)
         line["subtotal_tax"] = shown(sum(line_round(tax(subtotal, rate)) for rate in applying), taxes.decimals)
+        line_taxes += sum(parts.values())
+        subtotal_taxes += sum(tax(subtotal, rate) for rate in applying)
         for rate_id, part in parts.items():
             cart[rate_id] = cart.get(rate_id, 0) + line_round(part)
     in_order = [tax_class for tax_class in ("", *taxes.classes) if tax_class in classes]
@@ -143,7 +147,7 @@ def calculate(order: dict[str, Any], statuses: list[str], taxes: SimTaxes) -> No
             cart[rate_id] = cart.get(rate_id, 0) + line_round(part)
     cart_tax, shipping_tax = sum(cart.values()), sum(shipping_taxes.values())
     order["discount_total"] = shown(subtotals - goods, taxes.decimals)
-    order["discount_tax"] = shown(0, taxes.decimals)
+    order["discount_tax"] = shown(round_tax(subtotal_taxes - line_taxes, unit), taxes.decimals)
     order["shipping_total"] = shown(delivered, taxes.decimals)
     order["shipping_tax"] = shown(shipping_tax, taxes.decimals)
     order["cart_tax"] = shown(cart_tax, taxes.decimals)

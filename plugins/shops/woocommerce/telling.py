@@ -99,7 +99,7 @@ async def _to_extension(
     missing = [parcel for parcel in parcels if parcel.number not in there]
     if not missing:
         return
-    known = await client.providers(namespace) if namespace == SHIPMENT_TRACKING else frozenset()
+    known = await client.providers(namespace, ref.id) if namespace == SHIPMENT_TRACKING else frozenset()
     for parcel in missing:
         body = {"tracking_number": parcel.number, "date_shipped": now.date().isoformat()}
         provider = next((name for name in known if name.casefold() == parcel.carrier.casefold()), None)

@@ -141,7 +141,12 @@ class ProductAnswer(Struct):
     @property
     def bindable(self) -> bool:
         """Whether an order's line may be bound to it: the parent of variations has no stock of theirs."""
-        return self.type not in {"variable", "grouped"}
+        return self.type != "grouped" and not self.type.startswith("variable")
+
+    @property
+    def variation(self) -> bool:
+        """Whether it is one of a product's variations (of a subscription, too)."""
+        return self.type.endswith("variation")
 
 
 class TaxRateAnswer(Struct):

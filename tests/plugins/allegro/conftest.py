@@ -50,7 +50,7 @@ def restart(settings: AllegroSettings, store: MemoryTokens, open_account: OpenAc
 
 
 @pytest.fixture
-def platform(restart: Callable[[], Allegro]) -> Allegro:
+async def platform(restart: Callable[[], Allegro]) -> Allegro:
     return restart()
 
 

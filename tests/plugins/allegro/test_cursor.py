@@ -158,7 +158,13 @@ def test_events_without_a_usable_form_are_passed_over(form: object) -> None:
 
 
 def test_odd_events_do_not_stop_the_others() -> None:
-    odd = [b"7", b'{"id": 5}', b'{"id": "3"}', b'{"id": "3", "order": {"checkoutForm": {"id": 5}}}', b'{"id":"4","order":{}}']
+    odd = [
+        b"7",
+        b'{"id": 5}',
+        b'{"id": "3"}',
+        b'{"id": "3", "order": {"checkoutForm": {"id": 5}}}',
+        b'{"id":"4","order":{}}',
+    ]
     assert cursor.hints([*odd, event(5)]) == ("5", {"a-1": Hint(frozenset({"r1"}), NOW)})
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -20,17 +19,7 @@ Json = dict[str, Any]
 PERSONAL = ("Kowalski", "Nowak", "Grunwaldzka", "user-email", "500600700", "600 700", "red color", "Fakturowa", "Udix")
 
 
-def _form() -> Json:
-    spec = importlib.util.spec_from_file_location("allegro_forms", Path(__file__).with_name("test_mapping.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    form: Json = module.whole_form()
-    return form
-
-
-FORM = json.dumps(_form())
+FORM = Path(__file__).with_name("whole_form.json").read_text(encoding="utf-8")
 
 
 def set_at(*path: str | int, value: object) -> Callable[[Json], None]:

@@ -26,104 +26,8 @@ def pln(amount: str) -> Money:
 
 def whole_form() -> Json:
     """A form that is ready, with everything in it that the live ones have."""
-    return {
-        "id": "29738e61-7f6a-11e8-ac45-09db60ede9d6",
-        "status": "READY_FOR_PROCESSING",
-        "revision": "819b5836",
-        "updatedAt": "2026-03-01T12:30:15.133Z",
-        "messageToSeller": "Please send me an item in red color",
-        "note": None,
-        "marketplace": {"id": "allegro-pl"},
-        "buyer": {
-            "id": "23123123",
-            "email": "user-email@allegro.pl",
-            "login": "User_Login",
-            "firstName": "Jan",
-            "lastName": "Kowalski",
-            "companyName": None,
-            "guest": False,
-            "personalIdentity": "67062589524",
-            "phoneNumber": "+48 500 600 700",
-            "preferences": {"language": "pl-PL"},
-            "address": {"street": "Solna", "city": "Poznań", "postCode": "60-166", "countryCode": "PL"},
-        },
-        "payment": {
-            "id": "0f8f1d13-7e9e-11e8-9b00-c5b0dfb78ea6",
-            "type": "ONLINE",
-            "provider": "AF",
-            "finishedAt": "2026-03-01T12:30:00.321Z",
-            "paidAmount": {"amount": "133.44", "currency": "PLN"},
-            "reconciliation": None,
-            "features": ["ALLEGRO_PAY"],
-        },
-        "surcharges": [],
-        "codBookedPayments": [],
-        "delivery": {
-            "address": {
-                "firstName": "Anna",
-                "lastName": "Nowak",
-                "street": "Grunwaldzka 182",
-                "city": "Poznań",
-                "zipCode": "60-166",
-                "countryCode": "PL",
-                "companyName": "Udix",
-                "phoneNumber": "500600700",
-                "modifiedAt": None,
-            },
-            "method": {"id": "1fa56f79-4b6a-4821-a6f2-ca9c16d5c925", "name": "Allegro Paczkomaty InPost"},
-            "pickupPoint": {
-                "id": "POZ08A",
-                "name": "Paczkomat POZ08A",
-                "description": "Stacja paliw BP",
-                "address": {"street": "Grunwaldzka 108", "zipCode": "60-166", "city": "Poznań", "countryCode": "PL"},
-            },
-            "cost": {"amount": "9.99", "currency": "PLN"},
-            "time": {"from": "2026-03-02T00:00:00Z", "to": "2026-03-03T00:00:00Z", "guaranteed": None},
-            "smart": False,
-            "calculatedNumberOfPackages": 1,
-            "cancellation": None,
-        },
-        "invoice": {
-            "required": True,
-            "address": {
-                "street": "Fakturowa 5",
-                "city": "Łódź",
-                "zipCode": "90-001",
-                "countryCode": "PL",
-                "company": {
-                    "name": "Udix Sp. z o.o.",
-                    "ids": [{"type": "VAT_EU", "value": "PL5252674798"}, {"type": "PL_NIP", "value": "5252674798"}],
-                    "vatPayerStatus": "NOT_APPLICABLE",
-                    "taxId": "5252674798",
-                },
-                "naturalPerson": None,
-            },
-            "dueDate": None,
-            "features": [],
-        },
-        "fulfillment": {
-            "status": "PROCESSING",
-            "provider": {"id": "SELLER"},
-            "shipmentSummary": {"lineItemsSent": "NONE"},
-        },
-        "lineItems": [
-            {
-                "id": LINE,
-                "offer": {"id": "3213213", "name": "Kubek", "external": {"id": "AH-129834"}, "productSet": None},
-                "quantity": 3,
-                "originalPrice": {"amount": "43.00", "currency": "PLN"},
-                "price": {"amount": "41.15", "currency": "PLN"},
-                "tax": {"rate": "23.00", "subject": "GOODS", "exemption": None},
-                "deposit": None,
-                "discounts": [{"type": "BUNDLE"}],
-                "vouchers": [],
-                "selectedAdditionalServices": [],
-                "boughtAt": "2026-03-01T12:20:43.123Z",
-            }
-        ],
-        "discounts": [],
-        "summary": {"totalToPay": {"amount": "133.44", "currency": "PLN"}},
-    }
+    form: Json = json.loads(Path(__file__).with_name("whole_form.json").read_text(encoding="utf-8"))
+    return form
 
 
 def order_of(form: Json) -> Order:
@@ -358,9 +262,7 @@ def test_no_invoice_unless_the_buyer_wants_one() -> None:
     assert order_of(form).invoice is None
 
 
-@pytest.mark.parametrize(
-    ("rate", "expected"), [("8.00", Decimal(8)), (5, Decimal(5)), (None, None), ("EXEMPT", None)]
-)
+@pytest.mark.parametrize(("rate", "expected"), [("8.00", Decimal(8)), (5, Decimal(5)), (None, None), ("EXEMPT", None)])
 def test_tax_rates(rate: object, expected: Decimal | None) -> None:
     form = whole_form()
     form["lineItems"][0]["tax"] = {"rate": rate}
@@ -395,7 +297,9 @@ def test_new_fields_and_new_values_that_do_not_matter_harm_nothing() -> None:
     form["payment"]["provider"] = "NEW_PROVIDER"
     form["delivery"]["time"] = "soon"
     form["lineItems"][0]["discounts"] = "many"
-    assert order_of(form) == order_of(whole_form()).__copy__() or order_of(form).payment.provider == "NEW_PROVIDER"
+    plain = order_of(whole_form())
+    payment = msgspec.structs.replace(plain.payment, provider="NEW_PROVIDER")
+    assert order_of(form) == msgspec.structs.replace(plain, payment=payment)
 
 
 @pytest.mark.parametrize("absent", ["note", "marketplace", "surcharges", "invoice", "fulfillment", "messageToSeller"])
@@ -428,8 +332,6 @@ def test_whatever_live_forms_leave_empty_may_be_empty(shared: Path) -> None:
     assert len(sometimes) > 30
     for path in sometimes:
         form = whole_form()
-        if path in {"delivery.address", "payment.finishedAt"}:
-            form["delivery"]["pickupPoint"] = form["delivery"]["pickupPoint"]  # an address or a point there must be
         if path == "invoice.address":
             form["invoice"]["required"] = False
         _empty(form, path.replace("[]", "").split("."))

@@ -36,5 +36,11 @@ def open_shop(sim: WooSimulator, open_account: OpenAccount) -> OpenShop:
 
 
 @pytest.fixture
-def shop(open_shop: OpenShop) -> WooCommerce:
+def settings() -> WooSettings:
+    """Settings with nothing but what is required."""
+    return WooSettings(url=Url("https://shop.example"), consumer_key=Secret("ck"), consumer_secret=Secret("cs"))
+
+
+@pytest.fixture
+async def shop(open_shop: OpenShop) -> WooCommerce:
     return open_shop()

@@ -21,15 +21,17 @@ Exchange = dict[str, Any]
 def recording(name: str) -> dict[str, Any]:
     """The file whose name begins so; an empty one where there are no recordings."""
     found = sorted(FOLDER.glob(f"{name}*.json"))
-    return json.loads(found[0].read_text()) if found else {"exchanges": []}
+    content: dict[str, Any] = json.loads(found[0].read_text()) if found else {"exchanges": []}
+    return content
 
 
 def exchanges(name: str) -> list[Exchange]:
-    return recording(name)["exchanges"]
+    found: list[Exchange] = recording(name)["exchanges"]
+    return found
 
 
 def path_of(exchange: Exchange) -> str:
-    return urlsplit(exchange["request"]["url"]).path
+    return urlsplit(str(exchange["request"]["url"])).path
 
 
 def query_of(exchange: Exchange) -> dict[str, str]:

@@ -30,7 +30,7 @@ class WooContract(ShopContract[WooSimulator]):
     def open_stranger(self, simulator: WooSimulator, open_account: OpenAccount) -> WooCommerce:
         return opened(simulator, open_account, "ck_of_nobody")
 
-    def sample_order(self, simulator: WooSimulator, reference: str) -> ForwardOrder:
+    def sample_order(self, simulator: WooSimulator, reference: str) -> ForwardOrder:  # noqa: ARG002 - the kit hands it in
         return forward_order(reference, skus=SKUS)
 
     def shop_orders(self, simulator: WooSimulator, reference: str) -> list[str]:

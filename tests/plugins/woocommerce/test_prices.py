@@ -14,7 +14,7 @@ from plugins.shops.woocommerce import prices
 from plugins.shops.woocommerce.prices import Goods, Item, Place, Rate, TaxRules
 from plugins.shops.woocommerce.simulator_state import SimShop
 from plugins.shops.woocommerce.simulator_taxes import SimRate, SimTaxes
-from tests_woocommerce_recorded import NEEDED, Exchange, added, exchanges, recording
+from tests.plugins.woocommerce.recorded import NEEDED, Exchange, added, exchanges, recording
 
 ZERO = Decimal(0)
 RATES = (
@@ -94,7 +94,7 @@ goods_lists = st.lists(
     enabled=st.booleans(),
     country=st.sampled_from(["PL", "DE"]),
 )
-def test_the_simulated_shop_arrives_at_the_marketplaces_total(
+def test_the_simulated_shop_arrives_at_the_marketplaces_total(  # noqa: PLR0917 - hypothesis names them all
     lines: list[tuple[Decimal, str, str]],
     delivery: Decimal,
     standard: Decimal,
@@ -170,7 +170,12 @@ def test_a_gross_price_that_no_net_price_reaches_gets_a_fee_of_a_cent() -> None:
 
 @pytest.mark.parametrize(
     ("based_on", "method", "expected"),
-    [("shipping", "other", "CZ"), ("billing", "other", "DE"), ("base", "other", "PL"), ("shipping", "local_pickup", "PL")],
+    [
+        ("shipping", "other", "CZ"),
+        ("billing", "other", "DE"),
+        ("base", "other", "PL"),
+        ("shipping", "local_pickup", "PL"),
+    ],
 )
 def test_where_an_order_is_taxed(based_on: str, method: str, expected: str) -> None:
     rules = TaxRules(enabled=True, based_on=based_on, shop=PL)
