@@ -6,32 +6,34 @@ Further public modules, imported where they are needed: `orderferry.http` (the a
 
 from orderferry.capability import Capability
 from orderferry.errors import Malformed, NeedsLogin, PlatformError, RateLimited, Rejected, Unavailable, Unsure
+from orderferry.forward import (
+    CheckReport,
+    Choice,
+    ChoiceKind,
+    ForwardOrder,
+    OrderRef,
+    PaymentState,
+    Product,
+    ProductKey,
+    ShopOrder,
+)
 from orderferry.hooks import Register, hookimpl
 from orderferry.model import (
     Address,
     Buyer,
-    CheckReport,
-    Choice,
-    ChoiceKind,
     Delivery,
     Echo,
-    ForwardOrder,
     Invoice,
     Line,
     MalformedOrder,
     Money,
     Order,
-    OrderRef,
     Page,
     Parcel,
     Payment,
     PaymentKind,
-    PaymentState,
     PickupPoint,
-    Product,
-    ProductKey,
     Role,
-    ShopOrder,
     Stage,
 )
 from orderferry.platform import Account, Clock, Platform, Progress

@@ -12,21 +12,19 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from orderferry.capability import Capability
-from orderferry.hooks import hookspec
-from orderferry.model import (
+from orderferry.forward import (
     CheckReport,
     Choice,
     ChoiceKind,
     ForwardOrder,
     OrderRef,
-    Page,
-    Parcel,
     PaymentState,
     Product,
     ProductKey,
-    Role,
     ShopOrder,
 )
+from orderferry.hooks import hookspec
+from orderferry.model import Page, Parcel, Role
 from orderferry.settings import Settings
 
 if TYPE_CHECKING:

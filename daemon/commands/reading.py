@@ -53,7 +53,7 @@ def status(ctx: click.Context, *, as_json: bool) -> None:
             ("accounts", ", ".join(f"{name} {state}" for name, state in value["accounts"].items()) or "none"),
             ("orders", _counts(value["orders"], "none yet")),
             ("jobs", _counts(value["jobs"], "none")),
-            ("could not be read", f"{value['malformed']} orders" if value["malformed"] else None),
+            ("could not be read", value["malformed"] or None),
             ("oldest unfinished", words.when(oldest) if oldest else None),
             ("store", f"{value['data_dir']} (SQLite {value['sqlite']}, epoch {value['epoch']})"),
             ("installation", value["installation"]),

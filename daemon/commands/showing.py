@@ -49,8 +49,8 @@ def order_lines(view: Mapping[str, Any], most: int | None) -> Iterator[str]:
     for parcel in view["parcels"]:
         yield words.clean(f"parcel {parcel['carrier']} {parcel['number']}")
     for job in view["jobs"]:
-        what = f"job {job['id']} {job['kind']} for {job['account']}: {job['state']}"
-        yield words.clean(what + "".join(f", {part}" for part in (job["reason"], job["remedy"]) if part))
+        what = f"job {job['id']} {job['kind']} for {job['account']} is {job['state']}"
+        yield words.clean(": ".join(part for part in (what, job["reason"], job["remedy"]) if part))
     for warning in view["warnings"]:
         yield words.clean(f"! {warning}")
 

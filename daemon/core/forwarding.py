@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from orderferry import Buyer, ForwardOrder, Line, Order
-from orderferry.model import ForwardDelivery, ForwardPayment
+from orderferry.forward import ForwardDelivery, ForwardPayment
 
 
 class Passing(Struct, frozen=True, kw_only=True):

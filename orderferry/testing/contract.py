@@ -28,8 +28,9 @@ import pytest
 
 from orderferry.capability import Capability, names
 from orderferry.errors import NeedsLogin, PlatformError, Unavailable, Unsure
+from orderferry.forward import CheckReport, ChoiceKind, OrderRef
 from orderferry.loading import HOOKS, disagreements, implements
-from orderferry.model import CheckReport, ChoiceKind, Order, OrderRef, Page, Parcel, Stage
+from orderferry.model import Order, Page, Parcel, Stage
 from orderferry.platform import Platform
 from orderferry.testing.account import OpenAccount
 from orderferry.testing.clock import VirtualClock

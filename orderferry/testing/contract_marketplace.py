@@ -7,7 +7,8 @@ import pytest
 
 from orderferry.capability import Capability
 from orderferry.errors import PlatformError, Unsure
-from orderferry.model import OrderRef, Parcel, Role
+from orderferry.forward import OrderRef
+from orderferry.model import Parcel, Role
 from orderferry.testing.contract import BREAKING, MOST_REQUESTS, AnyPlatform, PlatformContract, SimulatorT
 from orderferry.testing.simulator import Fate
 

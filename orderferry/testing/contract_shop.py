@@ -11,16 +11,8 @@ import pytest
 
 from orderferry.capability import Capability, names
 from orderferry.errors import PlatformError, Unavailable, Unsure
-from orderferry.model import (
-    ForwardOrder,
-    ForwardPayment,
-    OrderRef,
-    PaymentKind,
-    PaymentState,
-    ProductKey,
-    Role,
-    ShopOrder,
-)
+from orderferry.forward import ForwardOrder, ForwardPayment, OrderRef, PaymentState, ProductKey, ShopOrder
+from orderferry.model import PaymentKind, Role
 from orderferry.platform import Progress
 from orderferry.testing.contract import BREAKING, MOST_REQUESTS, TRIES, AnyPlatform, PlatformContract, SimulatorT
 from orderferry.testing.memory import MemoryProgress

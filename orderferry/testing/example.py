@@ -17,31 +17,33 @@ import msgspec
 from aiohttp import web
 
 from orderferry.capability import Capability
+from orderferry.forward import (
+    CheckReport,
+    Choice,
+    ChoiceKind,
+    ForwardOrder,
+    OrderRef,
+    PaymentState,
+    Product,
+    ProductKey,
+    ShopOrder,
+)
 from orderferry.hooks import hookimpl
 from orderferry.http import BasicAuth
 from orderferry.model import (
     Address,
     Buyer,
-    CheckReport,
-    Choice,
-    ChoiceKind,
     Delivery,
     Echo,
-    ForwardOrder,
     Line,
     MalformedOrder,
     Money,
     Order,
-    OrderRef,
     Page,
     Parcel,
     Payment,
     PaymentKind,
-    PaymentState,
-    Product,
-    ProductKey,
     Role,
-    ShopOrder,
     Stage,
 )
 from orderferry.platform import Account, Platform, Progress

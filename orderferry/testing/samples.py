@@ -6,18 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from orderferry.model import (
-    Address,
-    Buyer,
-    ForwardDelivery,
-    ForwardOrder,
-    ForwardPayment,
-    Invoice,
-    Line,
-    Money,
-    PaymentKind,
-    PickupPoint,
-)
+from orderferry.forward import ForwardDelivery, ForwardOrder, ForwardPayment
+from orderferry.model import Address, Buyer, Invoice, Line, Money, PaymentKind, PickupPoint
 
 ADDRESS = Address(
     first_name="Żaneta",

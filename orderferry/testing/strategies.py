@@ -7,13 +7,11 @@ from decimal import Decimal
 
 from hypothesis import strategies as st
 
+from orderferry.forward import ForwardDelivery, ForwardOrder, ForwardPayment
 from orderferry.model import (
     Address,
     Buyer,
     Delivery,
-    ForwardDelivery,
-    ForwardOrder,
-    ForwardPayment,
     Invoice,
     Line,
     Money,

@@ -414,8 +414,8 @@ async def serving(
 
 
 @contextmanager
-def daemon_thread(hub: FakeHub, path: Path, **given: Any) -> Iterator[None]:
-    """The same in a thread of its own, for clients that block."""
+def daemon_thread(hub: FakeHub, path: Path, **given: Any) -> Iterator[Callable[[], None]]:
+    """The same in a thread of its own, for clients that block; yields what stops it."""
     started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def serve() -> None:
@@ -435,10 +435,15 @@ def daemon_thread(hub: FakeHub, path: Path, **given: Any) -> Iterator[None]:
     thread = Thread(target=run)
     thread.start()
     loop, leave = started.result(timeout=20)
+
+    def stop() -> None:
+        with suppress(RuntimeError):  # it is closed already
+            loop.call_soon_threadsafe(leave.set)
+
     try:
-        yield
+        yield stop
     finally:
-        loop.call_soon_threadsafe(leave.set)
+        stop()
         thread.join(timeout=20)
         assert not thread.is_alive()
 

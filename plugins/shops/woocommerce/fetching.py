@@ -47,7 +47,7 @@ async def fetch_page(client: WooClient, account: Account[WooSettings], text: str
         "page": str(cursor.page),
     }
     raws, response = await client.fetch(query)
-    began = cursor.began or _shop_time(response.headers, now)
+    began = cursor.began or shop_time(response.headers, now)
     total = number_in(response.headers, "x-wp-total")
     more = len(raws) >= PAGE or cursor.page < number_in(response.headers, "x-wp-totalpages")
     found = [understand(bytes(raw), account.settings, account.reference_prefix) for raw in raws]
@@ -78,7 +78,8 @@ def _cursor(text: str | None, now: datetime) -> Cursor:
     return Cursor(after=now - FIRST) if text is None else msgspec.json.decode(text, type=Cursor)
 
 
-def _shop_time(headers: Mapping[str, str], now: datetime) -> datetime:
+def shop_time(headers: Mapping[str, str], now: datetime) -> datetime:
+    """The present moment by the shop's clock where that is behind ours, else by ours."""
     try:
         return min(now, parsedate_to_datetime(headers.get("date", "")).astimezone(UTC))
     except (ValueError, TypeError):

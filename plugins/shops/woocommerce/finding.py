@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 
 from orderferry import Account, ProductKey, Rejected, ShopOrder, Unavailable
 from plugins.shops.woocommerce.client import ORDER_FIELDS, PAGE, REFERENCE_FIELDS, WooClient
-from plugins.shops.woocommerce.fetching import gmt, number_in
+from plugins.shops.woocommerce.fetching import gmt, number_in, shop_time
 from plugins.shops.woocommerce.knowledge import Catalogue
 from plugins.shops.woocommerce.mapping import carries_reference, shop_order, unreduced
 from plugins.shops.woocommerce.settings import WooSettings
 from plugins.shops.woocommerce.wire import OrderAnswer
 
-SLACK = timedelta(minutes=15)  # the shop's clock may be behind ours
+SLACK = timedelta(minutes=15)  # beyond what the Date header tells of the shop's clock
 MAKING = timedelta(minutes=1)  # how long a new order may be pending because the shop is still at work on it
 KEPT_IN = ("any", "trash")  # "any" leaves the trash out (recording 20)
 
@@ -26,25 +26,29 @@ async def find(
     client: WooClient, catalogue: Catalogue, account: Account[WooSettings], reference: str, since: datetime
 ) -> ShopOrder | None:
     """The order with exactly this reference; None when the shop has truly said that it has none."""
-    order_id = await _exactly(client, account, reference) or await _in_window(client, account, reference, since)
+    order_id, lag = await _exactly(client, account, reference)
+    if order_id is None:
+        order_id = await _in_window(client, account, reference, since - lag - SLACK)
     if order_id is None:
         return None
     return await _described(client, catalogue, account, str(order_id))
 
 
-async def _exactly(client: WooClient, account: Account[WooSettings], reference: str) -> int | None:
-    if not reference.isascii():
-        return None  # the filter does not find others (recording 23)
+async def _exactly(client: WooClient, account: Account[WooSettings], reference: str) -> tuple[int | None, timedelta]:
+    """The order's id, and by how much the shop's clock is behind ours."""
+    lag = timedelta(0)
     for status in KEPT_IN:
         query = {"created_via": reference, "status": status, "per_page": str(PAGE)}
         try:
-            found, _ = await client.orders(query, REFERENCE_FIELDS)
+            found, response = await client.orders(query, REFERENCE_FIELDS)
         except Rejected:
-            return None  # a shop that knows the parameter and refuses it: the window decides
+            continue  # a shop that knows the parameter and refuses it: the window decides
+        now = account.clock.now()
+        lag = max(lag, now - shop_time(response.headers, now))
         for answer in found:
             if carries_reference(answer, reference, account.settings):
-                return answer.id
-    return None
+                return answer.id, lag
+    return None, lag
 
 
 async def _in_window(client: WooClient, account: Account[WooSettings], reference: str, since: datetime) -> int | None:
@@ -52,7 +56,7 @@ async def _in_window(client: WooClient, account: Account[WooSettings], reference
         page, total = 1, 0
         while True:
             query = {
-                "after": gmt(since - SLACK),
+                "after": gmt(since),
                 "dates_are_gmt": "true",
                 "status": status,
                 "orderby": "id",

@@ -17,7 +17,7 @@ from orderferry import (
     Unsure,
     Url,
 )
-from orderferry.model import ForwardPayment
+from orderferry.forward import ForwardPayment
 from orderferry.testing.account import OpenAccount
 from orderferry.testing.clock import VirtualClock
 from orderferry.testing.samples import forward_order

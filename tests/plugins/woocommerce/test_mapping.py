@@ -16,7 +16,7 @@ from orderferry import (
     PickupPoint,
     Rejected,
 )
-from orderferry.model import ForwardPayment
+from orderferry.forward import ForwardPayment
 from orderferry.testing.samples import forward_order
 from plugins.shops.woocommerce import mapping, wire
 from plugins.shops.woocommerce.knowledge import Match

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from plugins.shops.woocommerce import prices
@@ -84,6 +84,17 @@ goods_lists = st.lists(
 )
 
 
+@settings(deadline=None)
+@example(  # only the end rounds, and a half of a cent of the delivery is over
+    lines=[(Decimal("0.01"), "", "taxable")],
+    delivery=Decimal("0.93"),
+    standard=Decimal(20),
+    reduced=ZERO,
+    inclusive=False,
+    at_subtotal=True,
+    enabled=True,
+    country="PL",
+)
 @given(
     lines=goods_lists,
     delivery=st.one_of(st.just(ZERO), cents),

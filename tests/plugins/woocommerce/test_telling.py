@@ -11,7 +11,7 @@ from orderferry import (
     PaymentState,
     Rejected,
 )
-from orderferry.model import ForwardPayment
+from orderferry.forward import ForwardPayment
 from plugins.shops.woocommerce.platform import WooCommerce
 from plugins.shops.woocommerce.simulator import WooSimulator
 from tests.plugins.woocommerce.asking import ONLINE, add, every_page, held, order, requests
