@@ -219,7 +219,7 @@ def _told(desk: Desk, case: Case, kind: JobKind, text: str) -> Done:
         for name, target in desk.targets.items()
         if name in case.links and (why := syncs(target)[kind]) is not None and name != case.order.account
     )
-    text += f"; {telling} is told" if telling else "; nobody has to be told"
+    text += f"; told at once: {telling}" if telling else "; nobody has to be told"
     return Done(text=text + (f" ({cannot})" if cannot else ""), order=case.order.id, jobs=tuple(job.id for job in made))
 
 

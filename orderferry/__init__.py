@@ -17,7 +17,7 @@ from orderferry.forward import (
     ProductKey,
     ShopOrder,
 )
-from orderferry.hooks import Register, hookimpl
+from orderferry.hooks import hookimpl
 from orderferry.model import (
     Address,
     Buyer,
@@ -36,8 +36,9 @@ from orderferry.model import (
     Role,
     Stage,
 )
-from orderferry.platform import Account, Clock, Platform, Progress
+from orderferry.platform import Account, Platform, Progress, Register
 from orderferry.settings import Duration, Secret, Settings, Url
+from orderferry.surroundings import Clock
 
 __all__ = [
     "Account",

@@ -10,21 +10,16 @@ A distribution names a module in the entry-point group `orderferry`; that module
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pluggy
-
-if TYPE_CHECKING:
-    from orderferry.platform import Platform
 
 PROJECT = "orderferry"
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
-Register = Callable[["type[Platform[Any]]"], None]  # a platform of any settings may be offered
-
 
 @hookspec
-def register_platforms(register: Register) -> None:
+def register_platforms(register: Callable[[Any], None]) -> None:  # typed as `Register` for whoever implements it
     """Called once at start: call `register` with each platform class that the distribution offers."""

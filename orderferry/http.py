@@ -29,7 +29,7 @@ from orderferry.errors import Malformed, NeedsLogin, PlatformError, RateLimited,
 from orderferry.pace import Bucket, parse_retry_after
 
 if TYPE_CHECKING:
-    from orderferry.platform import Clock, Log
+    from orderferry.surroundings import Clock, Log
 
 T = TypeVar("T")
 

@@ -18,7 +18,7 @@ from orderferry.errors import NeedsLogin, Unavailable
 from orderferry.http import BasicAuth, Request, Response, Send
 
 if TYPE_CHECKING:
-    from orderferry.platform import Clock
+    from orderferry.surroundings import Clock
 
 T = TypeVar("T")
 

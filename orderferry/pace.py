@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from orderferry.platform import Clock
+    from orderferry.surroundings import Clock
 
 LONGEST_WAIT = 3600.0
 HAIR = 1e-6  # of a token: less is a rounding error, and a sleep so short may not move the clock at all

@@ -26,33 +26,13 @@ from orderferry.forward import (
 from orderferry.hooks import hookspec
 from orderferry.model import Page, Parcel, Role
 from orderferry.settings import Settings
+from orderferry.surroundings import Clock, Log
 
 if TYPE_CHECKING:
     from orderferry.http import Auth, Http, Limits
     from orderferry.oauth import TokenStore
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
-
-
-class Clock(Protocol):
-    """Time as the daemon sees it; tests hand in one that they move by themselves."""
-
-    def now(self) -> datetime:
-        """The present moment, aware and in UTC."""
-
-    def monotonic(self) -> float:
-        """Seconds from some fixed point, never going back: for measuring spans."""
-
-    async def sleep(self, seconds: float) -> None:
-        """Waits; returns at once for zero or less."""
-
-
-class Log(Protocol):
-    """The account's logger: a short event name and loggable values; no buyer data, no secrets."""
-
-    def debug(self, event: str, **values: object) -> object: ...
-    def info(self, event: str, **values: object) -> object: ...
-    def warning(self, event: str, **values: object) -> object: ...
 
 
 class OpenHttp(Protocol):
@@ -199,3 +179,6 @@ class Platform(Generic[SettingsT]):
 
 
 AnyPlatform = Platform[Any]  # the daemon handles every platform alike, whatever its settings are
+
+Register = Callable[[type[AnyPlatform]], None]
+"""What `register_platforms` is handed: call it with each platform class that the distribution offers."""

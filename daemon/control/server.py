@@ -22,7 +22,7 @@ from daemon.control.repeats import Answer, Kept, Repeats
 from daemon.control.routes import Route
 from daemon.core.journal import Entry
 from daemon.views import CommandError, Problem
-from orderferry.platform import Log
+from orderferry.surroundings import Log
 
 JSON = "application/json"
 LINES = "application/x-ndjson"

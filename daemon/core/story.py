@@ -15,6 +15,7 @@ in the journal.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
@@ -165,15 +166,22 @@ def _of_health(name: str, health: str, problem: str | None, remedy: str | None) 
     why = f" ({problem})" if problem else ""
     match health:
         case "needs_login":
-            return _Trouble(f"{name} wants a login first{why}", (remedy or f"orderferry login {name}",))
+            told = _commands_in(remedy, name) or (f"orderferry login {name}",)
+            more = f"; {remedy}" if remedy and remedy not in told else ""
+            return _Trouble(f"{name} wants a login first{why}{more}", told)
         case "paused":
-            return _Trouble(f"{name} is paused", (remedy or f"orderferry resume {name}",))
+            return _Trouble(f"{name} is paused", (f"orderferry resume {name}",))
         case "refused":
             return _Trouble(f"{name} could not be started{why}", ("orderferry check",))
         case "down":
             return _Trouble(f"{name} can't be reached just now{why}; it is tried again by itself")
         case _:
             return _Trouble()
+
+
+def _commands_in(remedy: str | None, name: str) -> tuple[str, ...]:
+    """The commands for an account that a sentence about what helps names."""
+    return tuple(re.findall(rf"orderferry [a-z-]+ {re.escape(name)}(?![\w-])", remedy or ""))
 
 
 def _in_doubt(job: JobFacts, entries: Sequence[Entry]) -> bool:

@@ -18,7 +18,7 @@ from plugins.allegro.cursor import Position, Reach, Reading
 
 if TYPE_CHECKING:
     from orderferry import Clock
-    from orderferry.platform import Log
+    from orderferry.surroundings import Log
     from plugins.allegro.client import Client
 
 Found = Order | MalformedOrder

@@ -29,15 +29,12 @@ from plugins.allegro import simulator_script as script
 from plugins.allegro.cursor import stamp
 from plugins.allegro.simulator_form import Json, Offer
 from plugins.allegro.simulator_oauth import OAuthServer
-from plugins.allegro.simulator_state import Market, Quirks, Refused
+from plugins.allegro.simulator_state import STEERED, Market, Quirks, Refused, spoiled
 
 MEDIA_TYPE: Final = "application/vnd.allegro.public.v1+json"
 CLIENT_ID: Final = "simulated-client"
 CLIENT_SECRET: Final = "simulated-secret"  # noqa: S105 - the simulator's own, worth nothing elsewhere
 STRIKING: Final = (Fate.SLOW, Fate.BUSY, Fate.DOWN, Fate.DROPPED, Fate.FAILED_AFTER, Fate.LOST, Fate.CUT, Fate.GARBAGE)
-STEERED: Final = frozenset(
-    {"buy", "fill", "ready", "cancel", "merge", "change_address", "add_malformed", "forget_events", "settle"}
-)
 WAYBILL: Final = re.compile(r"[A-Za-z0-9_()-]{1,64}")
 WAYBILL_USES: Final = 10
 UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -381,11 +378,6 @@ async def serve(options: argparse.Namespace) -> None:
         await ended.wait()
     finally:
         await simulator.stop()
-
-
-def spoiled(rate: float) -> Quirks:
-    """Every quirk at the same rate; reads do not lag."""
-    return Quirks(repeated=rate, missing=rate, unordered=rate, ready_again=rate, filled_after_ready=rate)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -27,6 +27,15 @@ SELLER_STATUSES: Final = frozenset(
 CLOSES_ADDRESS: Final = frozenset({"PROCESSING", "READY_FOR_SHIPMENT", "SENT"})
 
 
+STEERED: Final = frozenset(
+    {
+        *("buy", "fill", "ready", "purchase", "cancel", "merge", "change_address"),
+        *("add_malformed", "forget_events", "settle"),
+    }
+)
+"""What of a `Market` may be asked from outside."""
+
+
 class Quirks(Struct, kw_only=True):
     """How often, from 0 to 1, the journal does what the real one was seen to do; `lag` is in seconds."""
 
@@ -36,6 +45,11 @@ class Quirks(Struct, kw_only=True):
     ready_again: float = 0.0  # READY_FOR_PROCESSING comes a second time, with nothing changed
     filled_after_ready: float = 0.0  # FILLED_IN comes after READY_FOR_PROCESSING
     lag: float = 0.0  # so long after a change reads still show the state before it
+
+
+def spoiled(rate: float) -> Quirks:
+    """Every quirk at the same rate; reads do not lag."""
+    return Quirks(repeated=rate, missing=rate, unordered=rate, ready_again=rate, filled_after_ready=rate)
 
 
 class Kept(Struct):
@@ -176,6 +190,13 @@ class Market:
             self._tell("READY_FOR_PROCESSING", form_id)
         if self._happens(self.quirks.filled_after_ready):
             self._tell("FILLED_IN", form_id)
+
+    def purchase(self, **details: Any) -> str:
+        """A purchase of one piece, filled (`details` as `fill` takes them) and ready, all at once."""
+        form_id = self.buy()
+        self.fill(form_id, **details)
+        self.ready(form_id)
+        return form_id
 
     def cancel(self, form_id: str, *, by: str = "BUYER_CANCELLED") -> None:
         """The buyer or Allegro (AUTO_CANCELLED) cancels; what was bought is for sale again."""

@@ -274,6 +274,13 @@ def test_an_account_without_login_is_named_with_its_command(
     assert told.commands == ("orderferry login my-shop",)
 
 
+def test_of_a_sentence_about_what_helps_the_commands_are_taken() -> None:
+    helps = "orderferry login my-shop, or mend its keys in config.toml; then orderferry resume my-shop"
+    told = story(job(JobState.WAITING), accounts={"my-shop": account("needs_login", "401", helps)})
+    assert told.commands == ("orderferry login my-shop", "orderferry resume my-shop")
+    assert "mend its keys" in told.next[0]
+
+
 def test_an_account_that_came_back_is_no_trouble() -> None:
     entries = (row(Kind.ACCOUNT_DOWN, error="refused"), row(Kind.ACCOUNT_UP))
     told = story(job(JobState.WAITING), entries=entries)

@@ -37,10 +37,12 @@ def socket(hub: FakeHub, tmp_path: Path) -> Iterator[Path]:
         yield path
 
 
-def start(socket: Path, *args: str, script: str = MAIN, **given: object) -> subprocess.Popen[str]:
-    env = {**os.environ, "ORDERFERRY_SOCKET": str(socket)}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | given
-    return subprocess.Popen([sys.executable, "-c", script, *args], env=env, text=True, **pipes)  # type: ignore[call-overload, no-any-return] # the pipes are given by name
+def start(
+    socket: Path, *args: str, script: str = MAIN, stdout: int = subprocess.PIPE, **env: str
+) -> subprocess.Popen[str]:
+    given = {**os.environ, "ORDERFERRY_SOCKET": str(socket), **env}
+    command = [sys.executable, "-c", script, *args]
+    return subprocess.Popen(command, env=given, text=True, stdout=stdout, stderr=subprocess.PIPE)  # noqa: S603 - our own
 
 
 def end(process: subprocess.Popen[str]) -> tuple[int, str, str]:
@@ -96,9 +98,7 @@ def test_errors_of_the_program_stay_visible(socket: Path, hub: FakeHub) -> None:
 def on_a_terminal(socket: Path, *args: str, **env: str) -> str:
     """What it prints on a terminal of 60 columns."""
     leader, follower = pty.openpty()
-    given = {**os.environ, "ORDERFERRY_SOCKET": str(socket), "COLUMNS": "60", **env}
-    given = {name: value for name, value in given.items() if value != "unset"}
-    process = subprocess.Popen([sys.executable, "-c", MAIN, *args], stdout=follower, stderr=follower, env=given)
+    process = start(socket, *args, stdout=follower, COLUMNS="60", **env)
     os.close(follower)
     received = b""
     while True:
@@ -110,12 +110,13 @@ def on_a_terminal(socket: Path, *args: str, **env: str) -> str:
             break
         received += chunk
     os.close(leader)
-    assert process.wait(timeout=30) == 0
+    code, _, err = end(process)
+    assert (code, "Traceback" in err) == (0, False)
     return received.decode().replace("\r\n", "\n")
 
 
 def test_a_terminal_gets_colours_and_lines_that_fit(socket: Path) -> None:
-    shown = on_a_terminal(socket, "orders", NO_COLOR="unset")
+    shown = on_a_terminal(socket, "orders", NO_COLOR="")
     assert "\x1b[1m" in shown
     assert "…" in shown
 

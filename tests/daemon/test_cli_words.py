@@ -135,6 +135,6 @@ def test_output_as_a_whole(line: str, tmp_path: Path) -> None:
     path = tmp_path / "o.sock"
     with daemon_thread(FakeHub(), path):
         result = CliRunner().invoke(cli, ["--socket", str(path), *line.split()])
-    golden = Path(__file__).parent / "golden" / f"{line.replace(' ', '_').replace('--', '')}.txt"
+    golden = Path(__file__).parent / "test_cli_golden" / f"{line.replace(' ', '_').replace('--', '')}.txt"
     assert result.exit_code == 0
-    assert result.stdout == golden.read_text()
+    assert result.stdout == golden.read_text(encoding="utf-8")

@@ -42,7 +42,7 @@ class WooCommerce(Platform[WooSettings]):
     title = "WooCommerce"
     role = Role.SHOP
     Settings = WooSettings
-    poll_every: ClassVar[timedelta] = timedelta(minutes=10)
+    poll_every: ClassVar[timedelta] = timedelta(hours=1)
     concurrency: ClassVar[int] = 4
     statuses: ClassVar[Mapping[str, str]] = MappingProxyType(
         {

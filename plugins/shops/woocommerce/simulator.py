@@ -46,7 +46,7 @@ class WooSimulator(Simulator):
     """The shop; `shop` is its data. `late` is how many lists an order is not seen in whose answer was lost.
 
     `namespaces` may be given a tracking extension's, `ignores_created_via` makes it a shop that does not know the
-    filter, `manages_stock` is its setting for stock management.
+    filter, `ignores_eans` one older than 9.2, `manages_stock` is its setting for stock management.
     """
 
     def __init__(self, *, seed: int = 0, faults: Faults | None = None, samples: bool = True) -> None:
@@ -54,6 +54,7 @@ class WooSimulator(Simulator):
         self.shop = SimShop(self.now)
         self.late = 0
         self.ignores_created_via = False
+        self.ignores_eans = False
         self.manages_stock = True
         self.namespaces = ["oembed/1.0", "wc/v1", "wc/v2", "wc/v3", "wp/v2"]
         self._hidden: dict[int, int] = {}
@@ -215,7 +216,7 @@ class WooSimulator(Simulator):
         if "sku" in query:
             found = [product for sku in query["sku"].split(",") for product in self.shop.by_sku(sku)]
             products = list({product.id: product for product in found}.values())
-        elif "global_unique_id" in query:
+        elif "global_unique_id" in query and not self.ignores_eans:
             ids = [number for ean in query["global_unique_id"].split(",") for number in self.shop.eans.get(ean, ())]
             products = [self.shop.products[number] for number in ids if number in self.shop.products]
         page, headers = page_of(products, query, f"{self.url}{V3}/products")

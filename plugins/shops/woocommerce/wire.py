@@ -5,6 +5,7 @@ Source of the fields: https://woocommerce.github.io/woocommerce-rest-api-docs/
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -13,7 +14,7 @@ from msgspec import Struct
 
 T = TypeVar("T")
 
-MAX_STARTS = 50  # how many lines of PHP notices are looked behind
+_BEGINNING = re.compile(rb'\n(?:\[\s*["{\[\]]|\{\s*["}])')  # not "[23-Nov-2026 ...]", as a log line begins
 
 
 class Meta(Struct):
@@ -265,29 +266,14 @@ def reader(shape: type[T]) -> Callable[[bytes], T]:
 def without_notices(body: bytes) -> bytes:
     """The body without what PHP printed before the JSON (WP_DEBUG_DISPLAY), or without a byte order mark.
 
-    PHP ends each notice with a line feed and WordPress writes its JSON in one line, so the answer begins after a line
-    feed. A body that begins as JSON is never searched: cut off, it must stay unreadable.
+    PHP ends each notice with a line feed, so the answer begins a line. The first line that begins like JSON is taken
+    for it and no later one: an answer that was cut off must stay unreadable, and never turn into a part of itself.
     """
     text = body.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text[:1] in {b"{", b"["}:
         return text
-    at = -1
-    for _ in range(MAX_STARTS):
-        at = text.find(b"\n", at + 1)
-        if at < 0:
-            return text
-        rest = text[at + 1 :]
-        if rest[:1] in {b"{", b"["} and _is_json(rest):
-            return rest
-    return text
-
-
-def _is_json(text: bytes) -> bool:
-    try:
-        msgspec.json.decode(text, type=msgspec.Raw)
-    except msgspec.DecodeError:
-        return False
-    return True
+    found = _BEGINNING.search(text)
+    return text[found.start() + 1 :] if found else text
 
 
 _failure = msgspec.json.Decoder(Failure)

@@ -7,37 +7,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orderferry import RateLimited, Rejected, Stage, Unavailable
+from orderferry import RateLimited, Stage, Unavailable
 from orderferry.testing.clock import VirtualClock
+from orderferry.testing.memory import MemoryLog
 from orderferry.testing.simulator import Fate, Faults
 from plugins.allegro import simulator_script as script
 from plugins.allegro.fetching import SEVERAL
 from plugins.allegro.platform import Allegro
-from plugins.allegro.simulator import STRIKING, AllegroSimulator, spoiled
-from plugins.allegro.simulator_state import Quirks
+from plugins.allegro.simulator import STRIKING, AllegroSimulator
+from plugins.allegro.simulator_state import Quirks, spoiled
 
 if TYPE_CHECKING:
     from tests.plugins.allegro.conftest import Shop
 
 MINUTE = 60.0
-
-
-def placed(simulator: AllegroSimulator, **details: object) -> str:
-    form_id = simulator.market.buy()
-    simulator.market.fill(form_id, **details)  # type: ignore[arg-type] # the test names fill's own arguments
-    simulator.market.ready(form_id)
-    return form_id
-
-
-async def test_the_first_fetch_finds_what_was_there_before(
-    simulator: AllegroSimulator, platform: Allegro, shop: Shop
-) -> None:
-    before = {placed(simulator) for _ in range(230)}
-    pages = await shop.fetch(platform)
-    assert set(shop.orders) == before
-    assert not any(page.sweep for page in pages), "what a new account finds was not missed by anybody"
-    asked = [one.path for one in simulator.served if one.path.startswith("/order")]
-    assert asked[0] == "/order/event-stats", "the journal's newest event is taken before the first form is read"
 
 
 async def test_afterwards_the_journal_tells_of_each_stage(
@@ -66,7 +49,7 @@ async def test_afterwards_the_journal_tells_of_each_stage(
 async def test_the_events_of_one_form_are_one_read(simulator: AllegroSimulator, platform: Allegro, shop: Shop) -> None:
     await shop.fetch(platform)
     simulator.served.clear()
-    form_id = placed(simulator)
+    form_id = simulator.market.purchase()
     await shop.fetch(platform)
     reads = [one.path for one in simulator.served if one.path.startswith("/order/checkout-forms/")]
     assert reads == [f"/order/checkout-forms/{form_id}"]
@@ -75,132 +58,12 @@ async def test_the_events_of_one_form_are_one_read(simulator: AllegroSimulator, 
 async def test_a_poll_without_news_leaves_the_cursor_as_it_is(
     simulator: AllegroSimulator, platform: Allegro, shop: Shop, clock: VirtualClock
 ) -> None:
-    placed(simulator)
+    simulator.market.purchase()
     await shop.fetch(platform)
     before = shop.cursor
     await clock.advance(30)
     await shop.fetch(platform)
     assert shop.cursor == before
-
-
-async def test_what_the_journal_omits_the_sweep_finds(
-    simulator: AllegroSimulator, platform: Allegro, shop: Shop, clock: VirtualClock
-) -> None:
-    await shop.fetch(platform)
-    simulator.market.quirks = Quirks(missing=1.0)
-    form_id = placed(simulator)
-    await shop.fetch(platform)
-    assert form_id not in shop.orders
-    await clock.advance(16 * MINUTE)
-    pages = await shop.fetch(platform)
-    assert form_id in shop.orders
-    assert [page.sweep for page in pages if page.orders] == [True]
-
-
-async def test_each_start_of_the_program_sweeps(
-    simulator: AllegroSimulator, platform: Allegro, shop: Shop, restart: Callable[[], Allegro]
-) -> None:
-    await shop.fetch(platform)
-    simulator.market.quirks = Quirks(missing=1.0)
-    form_id = placed(simulator)
-    await shop.fetch(restart())
-    assert form_id in shop.orders
-
-
-async def test_an_open_form_that_nobody_told_of_is_found_by_the_look_back(
-    simulator: AllegroSimulator, platform: Allegro, shop: Shop, clock: VirtualClock
-) -> None:
-    await shop.fetch(platform)
-    simulator.market.quirks = Quirks(missing=1.0)
-    form_id = simulator.market.buy()
-    await clock.advance(5 * 24 * 60 * MINUTE)  # the machine is off
-    pages = await shop.fetch(platform)
-    assert shop.orders[form_id].stage is Stage.PLACED
-    statuses = {one.query.get("status") for one in simulator.served if one.path == "/order/checkout-forms"}
-    assert {"BOUGHT", "FILLED_IN"} <= statuses
-    assert any(page.sweep for page in pages)
-
-
-async def test_a_restart_in_the_middle_of_the_sweep_goes_on_there(
-    simulator: AllegroSimulator, shop: Shop, restart: Callable[[], Allegro], clock: VirtualClock
-) -> None:
-    before = set()
-    for _ in range(350):
-        before.add(placed(simulator))
-        await clock.advance(1)
-    shop.keep(await restart().fetch_orders(None))
-    shop.keep(await restart().fetch_orders(shop.cursor))
-    seen = len(shop.orders)
-    assert 100 < seen < 350
-    simulator.served.clear()
-    await shop.fetch(restart())
-    assert set(shop.orders) == before
-    first = next(one for one in simulator.served if one.path == "/order/checkout-forms")
-    assert first.query["updatedAt.gte"] > "2026-01-05T09:02", "the sweep did not begin anew"
-
-
-async def test_forms_that_change_while_the_sweep_reads_are_not_passed_over(
-    simulator: AllegroSimulator, platform: Allegro, shop: Shop, clock: VirtualClock
-) -> None:
-    simulator.market.quirks = Quirks(missing=1.0)
-    forms = []
-    for _ in range(320):
-        forms.append(placed(simulator))
-        await clock.advance(1)
-    more = True
-    while more:
-        page = await platform.fetch_orders(shop.cursor)
-        shop.keep(page)
-        more = page.more
-        for form_id in forms[:3]:
-            await clock.advance(1)
-            simulator.market.change_address(form_id, "ul. Nowa 1")
-        forms = forms[3:]
-    assert set(shop.orders) == set(simulator.market.forms)
-
-
-async def test_new_orders_do_not_wait_for_a_long_sweep(
-    simulator: AllegroSimulator, platform: Allegro, shop: Shop, clock: VirtualClock
-) -> None:
-    for _ in range(500):
-        placed(simulator)
-        await clock.advance(1)
-    shop.keep(await platform.fetch_orders(None))
-    form_id = placed(simulator)
-    for _ in range(2):
-        shop.keep(await platform.fetch_orders(shop.cursor))
-    assert form_id in shop.orders
-    assert len(shop.orders) < 400, "the sweep is still under way"
-
-
-@pytest.mark.parametrize("cursor", ["", "not a cursor", '{"sweep": 1}'])
-async def test_a_lost_cursor_is_a_sweep_of_the_whole_window(
-    simulator: AllegroSimulator, platform: Allegro, shop: Shop, cursor: str
-) -> None:
-    form_id = placed(simulator)
-    shop.cursor = cursor
-    pages = await shop.fetch(platform)
-    assert form_id in shop.orders
-    assert pages[0].sweep
-
-
-async def test_an_event_that_allegro_has_forgotten_is_a_sweep_of_the_whole_window(
-    simulator: AllegroSimulator, platform: Allegro, shop: Shop, clock: VirtualClock
-) -> None:
-    placed(simulator)
-    await shop.fetch(platform)
-    simulator.market.quirks = Quirks(missing=1.0)
-    unseen = placed(simulator)
-    await clock.advance(1)
-    simulator.market.forget_events()
-    pages = await shop.fetch(platform)
-    assert unseen in shop.orders
-    assert any(page.sweep for page in pages)
-    simulator.market.quirks = Quirks()
-    await clock.advance(1)
-    told = placed(simulator)
-    await shop.fetch(platform)
-    assert told in shop.orders
 
 
 async def test_merged_purchases_arrive_as_the_new_order_alone(
@@ -226,6 +89,9 @@ async def test_a_form_that_vanished_before_it_was_read_is_passed_over(
     await shop.fetch(platform)
     assert set(shop.orders) == {new}
     assert not shop.malformed
+    log = platform.account.log
+    assert isinstance(log, MemoryLog)
+    assert {(one.level, one.event) for one in log.events} == {("debug", "sweep_done"), ("debug", "form_absent")}
 
 
 async def test_a_read_that_lags_behind_its_event_is_repeated(
@@ -249,10 +115,10 @@ async def test_one_form_that_cannot_be_read_holds_up_nobody(
     simulator: AllegroSimulator, platform: Allegro, shop: Shop, clock: VirtualClock
 ) -> None:
     await shop.fetch(platform)
-    bad = placed(simulator)
+    bad = simulator.market.purchase()
     simulator.script("GET", bad, *[Fate.DOWN] * 3)
     page = await platform.fetch_orders(shop.cursor)
-    good = placed(simulator)
+    good = simulator.market.purchase()
     shop.keep(page)
     shop.keep(await platform.fetch_orders(shop.cursor))
     assert set(shop.orders) == {good}
@@ -267,7 +133,7 @@ async def test_a_form_that_can_never_be_read_is_handed_over_in_the_end(
 ) -> None:
     await shop.fetch(platform)
     simulator.market.quirks = Quirks()
-    bad = placed(simulator)
+    bad = simulator.market.purchase()
     simulator.script("GET", bad, *[Fate.DOWN] * 99)
     for _ in range(30):
         await shop.fetch(platform)
@@ -279,7 +145,7 @@ async def test_where_no_form_can_be_read_the_account_is_in_trouble(
     simulator: AllegroSimulator, platform: Allegro, shop: Shop
 ) -> None:
     await shop.fetch(platform)
-    forms = [placed(simulator) for _ in range(SEVERAL)]
+    forms = [simulator.market.purchase() for _ in range(SEVERAL)]
     simulator.script("GET", "/order/checkout-forms/", *[Fate.DOWN] * SEVERAL)
     with pytest.raises(Unavailable):
         await platform.fetch_orders(shop.cursor)
@@ -291,7 +157,7 @@ async def test_a_429_holds_the_account_back_without_asking_again(
     simulator: AllegroSimulator, platform: Allegro, shop: Shop, clock: VirtualClock
 ) -> None:
     await shop.fetch(platform)
-    form_id = placed(simulator)
+    form_id = simulator.market.purchase()
     simulator.faults.retry_after = 40
     simulator.script("GET", "/order/events", Fate.BUSY)
     with pytest.raises(RateLimited) as caught:
@@ -306,31 +172,12 @@ async def test_a_429_holds_the_account_back_without_asking_again(
     assert form_id in shop.orders
 
 
-async def test_a_sweep_that_fails_does_not_stop_the_journal(
-    simulator: AllegroSimulator, platform: Allegro, shop: Shop, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await shop.fetch(platform)
-
-    async def refused(query: object) -> tuple[()]:
-        raise Rejected(f"no list today: {query is None}", status=422)
-
-    monkeypatch.setattr(platform._client, "forms", refused)
-    await clock.advance(16 * MINUTE)
-    for _ in range(3):
-        form_id = placed(simulator)
-        shop.keep(await platform.fetch_orders(shop.cursor))
-        assert form_id in shop.orders
-    await clock.advance(2 * 60 * MINUTE)
-    with pytest.raises(Rejected):
-        await shop.fetch(platform)
-
-
 async def test_malformed_forms_are_kept_by_the_journal_and_by_the_sweep(
     simulator: AllegroSimulator, platform: Allegro, shop: Shop, clock: VirtualClock
 ) -> None:
     await shop.fetch(platform)
     broken = {simulator.market.add_malformed(how) for how in ("status", "price", "quantity", "missing", "huge")}
-    good = placed(simulator)
+    good = simulator.market.purchase()
     await shop.fetch(platform)
     assert set(shop.malformed) == broken
     shop.malformed.clear()

@@ -13,9 +13,9 @@ from aiohttp import ClientSession
 
 from orderferry.testing.clock import VirtualClock
 from plugins.allegro import simulator_script as script
-from plugins.allegro.simulator import AllegroSimulator, spoiled
+from plugins.allegro.simulator import AllegroSimulator
 from plugins.allegro.simulator_form import default_offers, ean13
-from plugins.allegro.simulator_state import Quirks, Refused
+from plugins.allegro.simulator_state import Quirks, Refused, spoiled
 
 
 async def at_once(second: float) -> None:

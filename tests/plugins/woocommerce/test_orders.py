@@ -193,6 +193,8 @@ def test_what_php_prints_before_the_answer_is_passed_over(before: bytes) -> None
         b"<!doctype html><title>Welcome</title>",
         b'[{"id":1,"status":"x","meta_data":[]',
         b'Notice\n[{"id":1,"status":"x","meta_data":[]',
+        b'[{"id":1,"status":"x","meta_data":\n[]',
+        b'Notice\n[{"id":1,"status":"x","meta_data":\n[]',
         b'{"code":"x"}',
         b"null",
         b"[[]]",

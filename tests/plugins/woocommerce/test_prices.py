@@ -237,3 +237,17 @@ def test_the_delivery_is_taxed_like_the_first_class_of_the_goods() -> None:
     assert prices.shipping_class([Goods(ZERO, "zero-rate"), Goods(ZERO, "reduced-rate")], POLISH) == "reduced-rate"
     assert prices.shipping_class([Goods(ZERO, "reduced-rate"), Goods(ZERO)], POLISH) == ""
     assert prices.shipping_class([Goods(ZERO, "", "none")], POLISH) is None
+
+
+def test_a_rate_that_does_not_tax_deliveries_leaves_their_price_whole() -> None:
+    rate = Rate(id=1, tax_class="", percent=Decimal(23), country="PL", shipping=False)
+    rules = TaxRules(enabled=True, rates=(rate,))
+    priced = prices.price([Goods(Decimal("12.30"))], Decimal("9.99"), Decimal("22.29"), rules, PL)
+    assert (priced.lines, priced.delivery) == ((Decimal("10.000000"),), Decimal("9.990000"))
+    assert (priced.fee, priced.total) == (ZERO, Decimal("22.29"))
+
+
+def test_a_delivery_of_a_set_class_is_taxed_by_that() -> None:
+    rules = TaxRules(enabled=True, shipping_class="reduced-rate", rates=RATES)
+    priced = prices.price([Goods(Decimal("12.30"))], Decimal("10.80"), Decimal("23.10"), rules, PL)
+    assert (priced.delivery, priced.total) == (Decimal("10.000000"), Decimal("23.10"))

@@ -137,3 +137,11 @@ async def test_a_refused_key_needs_its_owner_and_is_not_told(open_shop: Any) -> 
     with pytest.raises(NeedsLogin) as refused:
         await add(shop, order(1))
     assert "cs_wrong" not in str(refused.value)
+
+
+async def test_a_shop_that_does_not_know_eans_answers_everything_and_is_not_believed(
+    shop: WooCommerce, sim: WooSimulator
+) -> None:
+    sim.ignores_eans = True
+    sim.shop.products[10].ean = ""
+    assert await shop.find_products([ProductKey(ean="4006381333931"), ProductKey(ean="")]) == (None, None)
