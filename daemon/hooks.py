@@ -9,7 +9,7 @@ from typing import Any
 import pluggy
 from msgspec import Struct
 
-from orderferry import hooks
+from orderferry import platform as contract
 from orderferry.capability import Capability
 from orderferry.hooks import PROJECT
 from orderferry.loading import disagreements
@@ -59,7 +59,7 @@ def discover(found: tuple[EntryPoint, ...] | None = None) -> Catalogue:
 
 def _offered(entry: EntryPoint) -> list[type[AnyPlatform]]:
     manager = pluggy.PluginManager(PROJECT)
-    manager.add_hookspecs(hooks)
+    manager.add_hookspecs(contract)
     manager.register(entry.load(), name=entry.name)
     manager.check_pending()
     offered: list[type[AnyPlatform]] = []

@@ -1,16 +1,6 @@
-"""The pluggy markers, and the hook by which a distribution offers its platforms.
-
-A distribution names a module in the entry-point group `orderferry`; that module implements `register_platforms`:
-
-    @hookimpl
-    def register_platforms(register: Register) -> None:
-        register(MyShop)
-"""
+"""The pluggy markers: `hookspec` for the contract's own file of hooks (`platform.py`), `hookimpl` for everybody else."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
 
 import pluggy
 
@@ -18,8 +8,3 @@ PROJECT = "orderferry"
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
-
-
-@hookspec
-def register_platforms(register: Callable[[Any], None]) -> None:  # typed as `Register` for whoever implements it
-    """Called once at start: call `register` with each platform class that the distribution offers."""

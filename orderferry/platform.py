@@ -182,3 +182,12 @@ AnyPlatform = Platform[Any]  # the daemon handles every platform alike, whatever
 
 Register = Callable[[type[AnyPlatform]], None]
 """What `register_platforms` is handed: call it with each platform class that the distribution offers."""
+
+
+@hookspec
+def register_platforms(register: Register) -> None:
+    """Called once at start: call `register` with each platform class that the distribution offers.
+
+    A distribution names a module in the entry-point group `orderferry`; that module implements this function, marked
+    with `@hookimpl`.
+    """

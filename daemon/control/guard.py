@@ -86,5 +86,5 @@ def too_large(limit: int) -> Refusal:
 def check_may_act(uid: int, actors: frozenset[int]) -> None:
     """Raises `Refusal` unless this user may give commands."""
     if uid not in actors:
-        message = f"user {uid} may read, but not give commands; root, the daemon's own user and [daemon] admins may"
+        message = f"user {uid} may read, but only root and the daemon's own user may give commands"
         raise refusal(403, message, "forbidden")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orderferry import Capability, Platform, errors, hooks
+from orderferry import Capability, Platform, errors
 from orderferry.capability import HOOK_FLAGS, OPERATIONS, names
 from orderferry.loading import HOOKS
 
@@ -17,7 +17,7 @@ HOOKS_PAGE = (REFERENCE / "hooks.md").read_text("utf-8")
 FLAGS_PAGE = (REFERENCE / "capabilities.md").read_text("utf-8")
 SECTIONS = dict(re.findall(r"^## ([a-z_]+)\n(.*?)(?=^## |\Z)", HOOKS_PAGE, re.MULTILINE | re.DOTALL))
 ROWS = dict(re.findall(r"^\| `([A-Z_]+)` \|(.*)\|$", FLAGS_PAGE, re.MULTILINE))
-SPECS = {name: getattr(Platform, name) for name in HOOKS} | {"register_platforms": hooks.register_platforms}
+SPECS = {name: getattr(Platform, name) for name in HOOKS} | {"register_platforms": platform.register_platforms}
 
 
 def test_every_hook_has_its_section_and_no_other() -> None:
