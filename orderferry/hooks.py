@@ -1,4 +1,4 @@
-"""The pluggy markers: `hookspec` for the contract's own file of hooks (`platform.py`), `hookimpl` for everybody else."""
+"""The pluggy markers: `hookspec` for the contract's own specifications (`platform.py`), `hookimpl` for plugins."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orderferry import Capability, Platform, errors
+from orderferry import Capability, Platform, errors, platform
 from orderferry.capability import HOOK_FLAGS, OPERATIONS, names
 from orderferry.loading import HOOKS
 

@@ -103,7 +103,7 @@ class WooCommerce(Platform[WooSettings]):
         sent = mapping.draft(order, matches, await self._taxes.get(), self.account.settings)
         answer = await self._client.add_order(sent.body)
         self._catalogue.forget(mapping.stale(answer, sent))
-        shop_order = mapping.added(answer, order, sent)
+        shop_order = mapping.added(answer, sent)
         if sent.then is None:
             return shop_order
         try:

@@ -1,0 +1,222 @@
+"""A hub that answers from a script."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from daemon.core.journal import Entry
+from daemon.views import (
+    AccountView,
+    ChoiceView,
+    CommandError,
+    Done,
+    FetchProgress,
+    JobsView,
+    JournalView,
+    LinkView,
+    MalformedView,
+    OrdersView,
+    OrderView,
+    Sentence,
+    StatusView,
+    StoryView,
+)
+from orderferry import (
+    Parcel,
+)
+from tests.daemon.control_views import ALLEGRO_ID, ENTRIES, ODD_ID, ORDER, PARKED, ROWS, STATUS, account, ago
+
+
+class FakeHub:
+    """Satisfies `Hub`; notes the commands, and raises what `fails` holds for a method's name."""
+
+    def __init__(self) -> None:
+        self.commands: list[tuple[object, ...]] = []
+        self.fails: dict[str, BaseException] = {}
+        self.asked_orders: list[dict[str, object]] = []
+        self.page = OrdersView(orders=ROWS, next=11)
+        self.gate: asyncio.Event | None = None
+        self.news: asyncio.Queue[Entry | BaseException] = asyncio.Queue()
+        self.followed_after: list[int | None] = []
+        self.closed_streams = 0
+        self.progress: tuple[FetchProgress | BaseException, ...] = (
+            FetchProgress(account="allegro-main", pages=1, new=2, changed=1, malformed=0),
+            FetchProgress(account="allegro-main", pages=2, new=3, changed=1, malformed=1, done=True),
+        )
+
+    def _check(self, name: str) -> None:
+        error = self.fails.get(name)
+        if error is not None:
+            raise error
+
+    def _order(self, order: str) -> None:
+        if order not in {"11", "12", ALLEGRO_ID, ODD_ID}:
+            raise CommandError("not_found", f"there is no order {order}", ("11", "12"))
+
+    def _account(self, name: str) -> None:
+        if name not in {"allegro-main", "my-shop"}:
+            raise CommandError("not_found", f"there is no account {name}", ("my-shop",))
+
+    async def status(self) -> StatusView:
+        self._check("status")
+        return STATUS
+
+    async def accounts(self) -> tuple[AccountView, ...]:
+        self._check("accounts")
+        problem = "connection refused"
+        return (account("allegro-main"), account("my-shop", health="down", problem=problem, parked_jobs=1))
+
+    async def account(self, name: str) -> AccountView:
+        self._account(name)
+        return account(name)
+
+    async def choices(self, name: str, kind: str) -> tuple[ChoiceView, ...]:
+        self._account(name)
+        return (ChoiceView(id=f"{kind}-1", title="Packing"),)
+
+    async def orders(
+        self,
+        *,
+        account: str | None = None,
+        stage: str | None = None,
+        status: str | None = None,
+        since: datetime | None = None,
+        unfinished: bool = False,
+        warnings: bool = False,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> OrdersView:
+        self._check("orders")
+        filters = {"account": account, "stage": stage, "status": status, "since": since, "before": before}
+        filters |= {"unfinished": unfinished or None, "warnings": warnings or None, "limit": limit}
+        self.asked_orders.append({name: value for name, value in filters.items() if value is not None})
+        return self.page
+
+    async def order(self, order: str) -> OrderView:
+        self._order(order)
+        link = LinkView(
+            account="my-shop",
+            shop_order="88",
+            number="1044",
+            reference="k3v9-12",
+            since=ago(minutes=2),
+            total="34.67 PLN",
+        )
+        return OrderView(
+            id=12,
+            account="allegro-main",
+            platform="allegro",
+            stage="ready",
+            status="new",
+            first_seen=ago(minutes=12),
+            held=None,
+            merged_into=None,
+            paid=True,
+            order=ORDER,
+            links=(link,),
+            jobs=(PARKED,),
+            parcels=(Parcel(carrier="INPOST", number="620001"),),
+            warnings=("line l-1 has no product in the shop",),
+        )
+
+    async def explain(self, order: str) -> StoryView:
+        self._order(order)
+        return StoryView(
+            id=12,
+            account="allegro-main",
+            external_id=ALLEGRO_ID,
+            summary="The order is ready, and waits for you.",
+            story=(Sentence(at=ago(minutes=12), text="The order came from allegro-main."),),
+            next=("Nothing happens by itself.",),
+            commands=("orderferry resolve 17 --shop-order N", "orderferry resolve 17 --send-again"),
+        )
+
+    async def jobs(self, *, state: str | None = None, account: str | None = None, limit: int = 100) -> JobsView:
+        self._check("jobs")
+        malformed = MalformedView(
+            id=3,
+            account="allegro-main",
+            external_id=None,
+            reason="Order.total is missing",
+            first_seen=ago(hours=1),
+            last_seen=ago(minutes=1),
+            times=4,
+            remedy="orderferry fetch allegro-main",
+        )
+        jobs = (PARKED,) if state in {None, "parked"} and account != "allegro-main" else ()
+        return JobsView(jobs=jobs[:limit], malformed=(malformed,) if state in {None, "parked"} else ())
+
+    async def journal(self, *, after: int = 0, order: str | None = None, limit: int = 100) -> JournalView:
+        if order is not None:
+            self._order(order)
+        entries = tuple(entry for entry in ENTRIES if entry.id > after)[:limit]
+        return JournalView(entries=entries, last=entries[-1].id if entries else after)
+
+    async def follow(self, after: int | None) -> AsyncIterator[Entry]:
+        self.followed_after.append(after)
+        try:
+            for entry in ENTRIES if after is not None else ():
+                if after is not None and entry.id > after:
+                    yield entry
+            while True:
+                item = await self.news.get()
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
+        finally:
+            self.closed_streams += 1
+
+    async def fetch(self, names: Sequence[str], uid: int) -> AsyncIterator[FetchProgress]:
+        try:
+            for name in names:
+                self._account(name)
+            self.commands.append(("fetch", tuple(names), uid))
+            for item in self.progress:
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
+                if self.gate is not None:
+                    await self.gate.wait()
+        finally:
+            self.closed_streams += 1
+
+    async def _done(self, name: str, *values: object) -> Done:
+        self.commands.append((name, *values))
+        self._check(name)
+        if self.gate is not None:
+            await self.gate.wait()
+        return Done(text=f"{name} was done", order=12, jobs=(18,))
+
+    async def forward(self, order: str, shop: str | None, uid: int) -> Done:
+        self._order(order)
+        return await self._done("forward", order, shop, uid)
+
+    async def retry(self, job: int, uid: int) -> Done:
+        if job != 17:
+            raise CommandError("not_found", f"there is no job {job}")
+        return await self._done("retry", job, uid)
+
+    async def resolve(self, job: int, *, shop_order: str | None, send_again: bool, uid: int) -> Done:
+        return await self._done("resolve", job, shop_order, send_again, uid)
+
+    async def set_status(self, order: str, status: str, uid: int) -> Done:
+        self._order(order)
+        if status not in {"new", "packing", "sent"}:
+            raise CommandError("invalid", f"there is no status {status}", ("sent",))
+        return await self._done("set_status", order, status, uid)
+
+    async def set_payment(self, order: str, *, paid: bool, amount: Decimal | None, uid: int) -> Done:
+        return await self._done("set_payment", order, paid, amount, uid)
+
+    async def add_parcel(self, order: str, carrier: str, number: str, uid: int) -> Done:
+        return await self._done("add_parcel", order, carrier, number, uid)
+
+    async def pause(self, name: str, uid: int) -> Done:
+        self._account(name)
+        return await self._done("pause", name, uid)
+
+    async def resume(self, name: str, uid: int) -> Done:
+        return await self._done("resume", name, uid)
