@@ -1,0 +1,419 @@
+"""The world of a journey: both simulators in the test's own loop, the real daemon as a process, its socket, its verbs."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import os
+import random
+import signal
+import sqlite3
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiohttp
+from aiohttp import web
+
+from daemon.vault import TokenFiles, Vault
+from orderferry.oauth import Tokens
+from orderferry.testing.simulator import Fate, Handle
+from plugins.allegro.simulator import CLIENT_ID, CLIENT_SECRET, AllegroSimulator
+from plugins.shops.woocommerce.simulator import KEY, SECRET, V3, WooSimulator
+from plugins.shops.woocommerce.simulator_answers import WpError
+
+T = TypeVar("T")
+Json = dict[str, Any]  # a JSON object of the API or of a simulator
+Spoil = Callable[[web.Request, web.StreamResponse], Awaitable[web.StreamResponse]]
+
+PROGRAM = "from daemon.cli import main; main()"
+PATIENCE = 20.0
+PAUSE = 0.01
+STOCK = 1_000
+MARKET, SHOP = "allegro-main", "my-shop"
+MISHAPS = ("Traceback", "round_failed", "round_split", "dispatch_failed", "outcome_not_stored", "poller_ended")
+
+
+async def eventually(
+    condition: Callable[[], T | Awaitable[T]], what: str, *, seconds: float = PATIENCE, pause: float = PAUSE
+) -> T:
+    """The first true value of the condition; fails, saying what never came, when none came in time."""
+    until = time.monotonic() + seconds
+    while True:
+        value = condition()
+        found: T = await value if inspect.isawaitable(value) else value
+        if found:
+            return found
+        if time.monotonic() > until:
+            raise AssertionError(f"within {seconds:.0f} s it was never so: {what}")
+        await asyncio.sleep(pause)
+
+
+@dataclass
+class Hold:
+    """An answer that is kept back after the shop has committed the order."""
+
+    committed: asyncio.Event = field(default_factory=asyncio.Event)
+    release: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Shop(WooSimulator):
+    """The simulated shop, whose answers to POST /orders a test can decide by the marketplace order they carry.
+
+    `endings` are fates for that order's next POSTs, `holds` keep the answer back, `spoilt` replaces it once. `posts`
+    are the POSTs in the order in which they came, `heard` is told of each before anything is done.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(samples=False)
+        self.endings: dict[str, list[Fate]] = {}
+        self.holds: dict[str, Hold] = {}
+        self.spoilt: dict[str, Spoil] = {}
+        self.posts: list[str] = []
+        self.heard: Callable[[str], None] = lambda _: None
+        self.refuses_keys = False
+
+    def _admit(self, request: web.Request) -> None:
+        if self.refuses_keys:
+            raise WpError(401, "woocommerce_rest_authentication_error", "Consumer secret is invalid.")
+        super()._admit(request)
+
+    async def _end(self, request: web.Request, handle: Handle, fate: Fate) -> web.StreamResponse:
+        if (request.method, request.path) != ("POST", f"{V3}/orders"):
+            return await super()._end(request, handle, fate)
+        form = _source(json.loads(await request.read()))
+        self.posts.append(form)
+        self.heard(form)
+        if self.endings.get(form):
+            fate = self.endings[form].pop(0)
+        answer = await super()._end(request, handle, fate)
+        hold = self.holds.pop(form, None)
+        if hold is not None:
+            hold.committed.set()
+            await hold.release.wait()
+        spoil = self.spoilt.pop(form, None)
+        return answer if spoil is None else await spoil(request, answer)
+
+    def of(self, form: str) -> list[Json]:
+        """The shop's orders that carry this marketplace order; more than one is a broken promise."""
+        return [order for order in self.shop.orders.values() if _source(order) == form]
+
+    def stock(self) -> dict[str, int]:
+        """Pieces by SKU."""
+        return {product.sku: product.stock for product in self.shop.products.values()}
+
+    def fill_with(self, market: AllegroSimulator) -> None:
+        """Puts the marketplace's offers on the shelves."""
+        self.load(
+            [
+                {"sku": one.sku, "ean": one.ean, "name": one.name, "price": str(one.price), "stock": STOCK}
+                for one in market.market.offers.values()
+            ]
+        )
+
+
+def _source(order: Mapping[str, Any]) -> str:
+    return next((str(one["value"]) for one in order.get("meta_data", []) if one["key"] == "_orderferry_order"), "")
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What it printed, as JSON."""
+        return json.loads(self.out)
+
+
+class World:
+    """Everything that takes part; `settings` are what the next `write_config` writes for the two accounts."""
+
+    def __init__(self, folder: Path, market: AllegroSimulator, shop: Shop) -> None:
+        self.folder = folder
+        self.data = folder / "data"
+        self.config = folder / "config.toml"
+        self.socket = folder / "run" / "s"
+        self.log = folder / "daemon.log"
+        self.simulator = market
+        self.market = market.market
+        self.shop = shop
+        self.process: asyncio.subprocess.Process | None = None
+        self.unintended: list[str] = []
+        self.settings: dict[str, Json] = {
+            f"marketplaces.{MARKET}": {
+                "platform": "allegro",
+                "api_url": market.url,
+                "auth_url": f"{market.url}/auth/oauth",
+                "client_id": CLIENT_ID,
+                "client_secret": CLIENT_SECRET,
+                "poll_every": "0.2s",
+                "sweep_every": "10m",
+            },
+            f"shops.{SHOP}": {
+                "platform": "woocommerce",
+                "url": shop.url,
+                "consumer_key": KEY,
+                "consumer_secret": SECRET,
+                "poll_every": "0.3s",
+                "settle": "1s",
+            },
+        }
+        self._entries: list[Json] = []
+        self._session: aiohttp.ClientSession | None = None
+        shop.heard = self._heard
+
+    # setting up
+
+    def write_config(self) -> None:
+        """Writes config.toml anew from the settings."""
+        lines = ["[daemon]", f'data_dir = "{self.data}"', f'socket = "{self.socket}"']
+        for section, values in self.settings.items():
+            lines += ["", f"[{section}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
+        self.config.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        self.config.chmod(0o600)
+
+    async def log_in(self) -> None:
+        """Puts tokens where a login would have put them."""
+        issued = self.simulator.oauth.issue()
+        vault = Vault.open(self.data, {}, create=True)
+        ends = datetime.now(UTC) + timedelta(seconds=issued["expires_in"])
+        tokens = Tokens(access=issued["access_token"], refresh=issued["refresh_token"], expires_at=ends)
+        await TokenFiles(vault, self.data).for_account(MARKET).save(tokens)
+
+    def sell(self, skus: Mapping[str, int] | None = None, *, login: str | None = None, **form: Any) -> str:
+        """A purchase that is bought, filled and ready; `form` as in `Market.fill`."""
+        number = self.market.buy(skus or {"SKU-001": 1}, login=login)
+        self.market.fill(number, **form)
+        self.market.ready(number)
+        return number
+
+    # the daemon's life
+
+    async def start(self, *, prelude: str = "", wait: bool = True) -> None:
+        """Starts the daemon; `prelude` is Python that its process runs first. Returns when its socket answers."""
+        self.process = await self._spawn(prelude, "run", "--config", str(self.config))
+        if wait:
+            await eventually(self._up, "the daemon answers at its socket", seconds=30)
+
+    async def kill(self) -> None:
+        """kill -9, at this very moment."""
+        assert self.process is not None
+        if self.process.returncode is None:
+            self.process.kill()
+        await self.process.wait()
+
+    def terminate(self) -> None:
+        """SIGTERM, without waiting."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+
+    async def stop(self) -> int:
+        """SIGTERM; answers the exit code."""
+        self.terminate()
+        return await self.ended()
+
+    async def ended(self, seconds: float = 35) -> int:
+        """The exit code, when the daemon has ended."""
+        assert self.process is not None
+        async with asyncio.timeout(seconds):
+            return await self.process.wait()
+
+    async def run(self) -> Said:
+        """`orderferry run` to its end, for starts that are refused."""
+        return await self.cli("run", "--config", str(self.config), seconds=30)
+
+    async def _spawn(self, prelude: str, *words: str) -> asyncio.subprocess.Process:
+        with self.log.open("ab") as log:
+            return await asyncio.create_subprocess_exec(
+                sys.executable, "-c", prelude + PROGRAM, *words, stdout=log, stderr=log, env=self._environ()
+            )
+
+    def _environ(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("ORDERFERRY")}
+        return {**kept, "ORDERFERRY_SOCKET": str(self.socket), "COLUMNS": "200"}
+
+    async def _up(self) -> bool:
+        if self.process is None or self.process.returncode is not None:
+            raise AssertionError(f"the daemon has ended: {self.log.read_text()[-2000:]}")
+        try:
+            return bool((await self.api("status"))["version"])
+        except (aiohttp.ClientError, OSError):
+            return False
+
+    # asking and commanding
+
+    async def api(self, path: str, **query: str) -> Any:
+        """GET /v1/PATH over the socket."""
+        async with self._http().get(f"http://localhost/v1/{path}", params=query) as answer:
+            return await answer.json()
+
+    async def post(self, path: str, body: Json | None = None) -> tuple[int, Any]:
+        """POST /v1/PATH over the socket: the HTTP status, and the answer."""
+        async with self._http().post(f"http://localhost/v1/{path}", json=body or {}) as answer:
+            return answer.status, await answer.json()
+
+    def _http(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            connector = aiohttp.UnixConnector(str(self.socket), force_close=True)
+            self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=10))
+        return self._session
+
+    async def cli(self, *words: str, seconds: float = 20, prelude: str = "") -> Said:
+        """`orderferry WORDS` as a process of its own."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            prelude + PROGRAM,
+            *words,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=self._environ(),
+        )
+        try:
+            async with asyncio.timeout(seconds):
+                out, err = await process.communicate()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            raise
+        return Said(process.returncode or 0, out.decode(), err.decode())
+
+    async def entries(self, kind: str | None = None, **wanted: object) -> list[Json]:
+        """The journal's rows so far; of this kind, and with these fields or data."""
+        while True:
+            after = self._entries[-1]["id"] if self._entries else 0
+            more = (await self.api("journal", after=str(after), limit="500"))["entries"]
+            self._entries += more
+            if len(more) < 500:
+                break
+        return [one for one in self._entries if (kind is None or one["kind"] == kind) and _fits(one, wanted)]
+
+    async def entry(self, kind: str, *, seconds: float = PATIENCE, **wanted: object) -> Json:
+        """The first such row of the journal, as soon as there is one."""
+
+        async def first() -> Json | None:
+            return next(iter(await self.entries(kind, **wanted)), None)
+
+        found = await eventually(first, f"the journal says {kind} {wanted}", seconds=seconds)
+        assert found is not None
+        return found
+
+    async def order(self, form: str) -> Json | None:
+        """What the hub knows of a marketplace order; None while it is unknown."""
+        found: Json = await self.api(f"orders/{form}")
+        return found if "id" in found else None
+
+    async def known(self, form: str, **fields: object) -> Json:
+        """The hub's order, as soon as these fields of it are so."""
+
+        async def there() -> Json | None:
+            found = await self.order(form)
+            return found if found and all(found[key] == value for key, value in fields.items()) else None
+
+        found = await eventually(there, f"the hub knows {form} with {fields}")
+        assert found is not None
+        return found
+
+    async def forwarded(self, form: str, *, shop: str = SHOP, seconds: float = PATIENCE) -> Json:
+        """The hub's link of the order with the shop, as soon as there is one."""
+
+        async def link() -> Json | None:
+            found = await self.order(form)
+            return next((one for one in (found or {"links": []})["links"] if one["account"] == shop), None)
+
+        found = await eventually(link, f"{form} stands in {shop}", seconds=seconds, pause=0.03)
+        assert found is not None
+        return found
+
+    async def job(self, form: str, kind: str = "add_order", *, state: str | None = None, account: str = SHOP) -> Json:
+        """The order's newest job of this kind, as soon as there is one in this state."""
+
+        async def there() -> Json | None:
+            found = await self.order(form)
+            jobs = [one for one in (found or {"jobs": []})["jobs"] if (one["kind"], one["account"]) == (kind, account)]
+            newest = max(jobs, key=lambda one: int(one["id"]), default=None)
+            return newest if newest and state in {None, newest["state"]} else None
+
+        found = await eventually(there, f"{form} has a job {kind} that is {state}", pause=0.03)
+        assert found is not None
+        return found
+
+    async def settled(self, seconds: float = PATIENCE) -> None:
+        """Returns when no job is unfinished."""
+
+        async def done() -> bool:
+            return not (await self.api("status"))["jobs"]
+
+        await eventually(done, "no job is unfinished", seconds=seconds, pause=0.03)
+
+    async def account(self, name: str, **fields: object) -> Json:
+        """The account, as soon as these fields of it are so."""
+
+        async def there() -> Json | None:
+            found: Json = await self.api(f"accounts/{name}")
+            return found if all(found[key] == value for key, value in fields.items()) else None
+
+        found = await eventually(there, f"{name} is {fields}", pause=0.03)
+        assert found is not None
+        return found
+
+    async def polls(self, more: int = 3) -> None:
+        """Returns when the marketplace has been asked for its events so many times more: time has truly passed."""
+        asked = self._event_reads()
+        await eventually(lambda: self._event_reads() >= asked + more, f"{more} more polls of the marketplace")
+
+    def _event_reads(self) -> int:
+        return sum(one.path == "/order/events" for one in self.simulator.served)
+
+    # at the end
+
+    def _heard(self, form: str) -> None:
+        """No POST may leave whose intent is not on disk: checked on the store itself, at the moment it comes in."""
+        store = sqlite3.connect(f"file:{self.data / 'orders.db'}?mode=ro", uri=True)
+        try:
+            rows = store.execute(
+                "select count(*) from job j join orders o on o.id = j.order_id"
+                " where o.external_id = ? and j.kind = 'add_order' and j.state = 'sending'",
+                (form,),
+            ).fetchone()
+        finally:
+            store.close()
+        if rows[0] < 1:
+            self.unintended.append(form)
+
+    def check_promises(self) -> None:
+        """What must hold after every journey."""
+        assert not self.unintended, "a POST left whose intent was not on disk"
+        assert not self.shop.summary()["twice"], "an order stands in the shop twice"
+        log = self.log.read_text() if self.log.exists() else ""
+        assert not [line for line in log.splitlines() if any(word in line for word in MISHAPS)]
+        told = log + json.dumps(self._entries)
+        assert "allegromail.pl" not in told, "a buyer's address is in the log or the journal"
+
+    async def close(self) -> None:
+        """Ends what still runs."""
+        if self._session is not None:
+            await self._session.close()
+        if self.process is not None and self.process.returncode is None:
+            await self.kill()
+
+
+def _fits(entry: Json, wanted: Mapping[str, object]) -> bool:
+    return all(entry.get(key, entry["data"].get(key)) == value for key, value in wanted.items())
+
+
+def seeded(seed: int) -> random.Random:
+    """Chance that is the same each time."""
+    return random.Random(seed)  # noqa: S311 - a test must be repeatable
