@@ -85,6 +85,9 @@ class Hub:
                 problems.append(f"{state.name}: {state.problem}" + (f"; {remedy}" if remedy else ""))
         if states.get(JobState.PARKED):
             problems.append(f"{states[JobState.PARKED]} jobs are parked: `orderferry jobs --state parked` shows them")
+        for name, (_, unfinished, _) in (await self._reader.account_counts()).items():
+            if unfinished and name not in self._accounts:
+                problems.append(f"{unfinished} jobs wait for {name}, which is no longer in {self._config.path.name}")
         if malformed:
             problems.append(f"{malformed} orders could not be read: `orderferry jobs --state parked` shows them")
         return StatusView(
@@ -101,6 +104,7 @@ class Hub:
             jobs=states,
             malformed=malformed,
             oldest_unfinished=oldest,
+            statuses={status.key: status.label for status in self._config.statuses},
         )
 
     async def accounts(self) -> tuple[AccountView, ...]:

@@ -68,7 +68,9 @@ class Poller:
     async def fetch_now(self, uid: int) -> AsyncIterator[FetchProgress]:
         """Asks for a fetch at once; yields its progress, the last line with `done`."""
         if self.state.paused:
-            yield self._line(Counts(), error=f"{self.state.name} is paused; say `orderferry resume {self.state.name}`")
+            yield self._line(
+                Counts(), done=True, error=f"{self.state.name} is paused; say `orderferry resume {self.state.name}`"
+            )
             return
         queue: asyncio.Queue[FetchProgress] = asyncio.Queue()
         self._asked.append(queue)
@@ -79,7 +81,7 @@ class Poller:
             while True:
                 line = await queue.get()
                 yield line
-                if line.done or line.error is not None:
+                if line.done:
                     return
         finally:
             for queues in (self._asked, self._watchers):
@@ -91,7 +93,7 @@ class Poller:
             state = self.state
             if self._asked and state.problem is not None:
                 self._watchers, self._asked = self._asked, []
-                self._tell(self._line(Counts(), error=state.problem))
+                self._tell(self._line(Counts(), done=True, error=state.problem))
                 self._watchers = []
             wait = 3600.0
             if state.held_until is not None and not state.paused:
@@ -157,7 +159,7 @@ class Poller:
         if failure is None and (uid is not None or total.new or total.changed or total.malformed):
             data = {"new": total.new, "changed": total.changed, "malformed": total.malformed, "uid": uid}
             await self._rounds.note(Kind.FETCHED, state.name, dict(data))
-        self._tell(self._line(total, done=failure is None, error=None if failure is None else failure.message))
+        self._tell(self._line(total, done=True, error=None if failure is None else failure.message))
         self._watchers = []
 
     async def _store(self, page: Page) -> Counts:

@@ -44,7 +44,10 @@ class AccountView(View, frozen=True, kw_only=True):
 
 
 class StatusView(View, frozen=True, kw_only=True):
-    """The daemon at a glance; `health` is ok or degraded, and `problems` are sentences with the command that helps."""
+    """The daemon at a glance; `health` is ok or degraded, and `problems` are sentences with the command that helps.
+
+    `statuses` are the hub's own, in the seller's order: key -> label.
+    """
 
     version: str
     health: str
@@ -59,6 +62,7 @@ class StatusView(View, frozen=True, kw_only=True):
     jobs: Mapping[str, int]
     malformed: int
     oldest_unfinished: datetime | None
+    statuses: Mapping[str, str] = {}
 
 
 class JobView(View, frozen=True, kw_only=True):
@@ -209,7 +213,10 @@ class Done(View, frozen=True, kw_only=True):
 
 
 class Problem(View, frozen=True, kw_only=True):
-    """A request that could not be carried out; `code` is not_found, invalid, conflict, forbidden or unavailable."""
+    """A request that could not be carried out.
+
+    `code` is not_found, invalid, conflict, forbidden, unavailable, or internal for a fault of the daemon's own.
+    """
 
     code: str
     message: str

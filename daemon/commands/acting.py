@@ -39,12 +39,13 @@ def fetch(ctx: click.Context, accounts: tuple[str, ...], *, as_json: bool) -> No
         if as_json:
             click.echo(answer.raw.decode())
         line = answer.value
-        failed = failed or line["error"] is not None
-        if line["done"]:
-            finished += 1
+        wrong = line["error"] is not None
+        last = line["done"] or wrong  # a fetch that went wrong is over, though it isn't done
+        failed = failed or wrong
+        finished += last
         if as_json:
             continue
-        click.echo(_result(line) if line["done"] else _progress(line), err=not line["done"])
+        click.echo(_result(line) if last else _progress(line), err=not last)
     if not finished and not as_json:
         click.echo("There was no account to fetch from.")
     if failed:

@@ -32,5 +32,5 @@ shops = _asked(("accounts",), lambda value: ((a["name"], a["platform"]) for a in
 orders = _asked(
     ("orders",), lambda value: ((str(o["id"]), f"{o['account']} {o['total']}") for o in value["orders"]), limit=50
 )
-statuses = _asked(("orders",), lambda value: ((o["status"], "") for o in value["orders"]), limit=500)
+statuses = _asked(("status",), lambda value: value["statuses"].items())
 jobs = _asked(("jobs",), lambda value: ((str(j["id"]), f"{j['kind']} {j['state']}") for j in value["jobs"]), limit=100)

@@ -255,7 +255,7 @@ class ControlServer:
             try:
                 async for item in items:
                     line = _encode(item) + b"\n"
-                    lines.add(line, last=bool(getattr(item, "done", False)))
+                    lines.add(line, last=bool(getattr(item, "done", False) or getattr(item, "error", None)))
                     if not gone:
                         gone = await _left(out.write(line), keyed=keyed)
             except streams.ReaderGoneError:

@@ -150,4 +150,5 @@ STATUS = StatusView(
     jobs={"parked": 1},
     malformed=1,
     oldest_unfinished=ago(minutes=12),
+    statuses={"new": "New", "packing": "Packing"},
 )

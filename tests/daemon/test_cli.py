@@ -251,16 +251,17 @@ def test_fetch_shows_progress_aside_and_a_line_for_each_account(run: Run, hub: F
     assert hub.commands == [("fetch", ("allegro-main", "my-shop"), UID)]
 
 
-def test_a_failed_fetch_is_a_failure(run: Run, hub: FakeHub) -> None:
-    done = FetchProgress(account="my-shop", pages=0, new=0, changed=0, malformed=0, done=True, error="refused")
-    hub.progress = (*hub.progress, done)
+@pytest.mark.parametrize("done", [True, False])
+def test_a_failed_fetch_is_a_failure(run: Run, hub: FakeHub, *, done: bool) -> None:
+    last = FetchProgress(account="my-shop", pages=0, new=0, changed=0, malformed=0, done=done, error="refused")
+    hub.progress = (*hub.progress, last)
     result = run("fetch")
     assert result.exit_code == group.FAILED
     assert "my-shop: failed: refused\n" in result.stdout
     assert "allegro-main: 3 new" in result.stdout
     result = run("fetch", "--json")
     assert result.exit_code == group.FAILED
-    assert [json.loads(line)["done"] for line in result.stdout.splitlines()] == [False, True, True]
+    assert [json.loads(line)["done"] for line in result.stdout.splitlines()] == [False, True, done]
 
 
 def test_a_fetch_that_breaks_off_is_a_failure(run: Run, hub: FakeHub) -> None:
