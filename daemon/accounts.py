@@ -50,6 +50,7 @@ class AccountState(Struct, kw_only=True):
     streak: int = 0
     paused: bool = False
     probing: bool = False
+    logs_in: bool = False
     missing: dict[str, str] = {}
     notes: tuple[str, ...] = ()
     cursor: str | None = None
@@ -199,5 +200,7 @@ async def tell_turn(journal: Journal, state: AccountState, turn: Turn) -> None:
 
 
 def login_command(state: AccountState) -> str:
-    """What the owner of an account that refuses us has to do."""
-    return f"orderferry login {state.name}, or mend its keys in config.toml; then orderferry resume {state.name}"
+    """What the owner of an account that refuses us has to type; an account without a login has its keys in config.toml."""
+    if state.logs_in:
+        return f"orderferry login {state.name}"
+    return f"orderferry resume {state.name}  # once its key is good there; for a new key in config.toml restart orderferry"

@@ -91,7 +91,8 @@ def resolve_found(number: int, job_id: int, shop_order: str, reference: str, uid
                 number=shop_order,
                 reference=reference,
                 linked_at=desk.now,
-                told_paid=case.order.paid,
+                told_status=job.told_status,
+                told_paid=job.told_paid,
             )
         )
         desk.touch(case)

@@ -33,11 +33,12 @@ from daemon.store.connection import FILE, StoreBusyError, StoreRefusedError
 from daemon.store.reader import Reader
 from daemon.store.store import Store
 from daemon.vault import TokenFiles, Vault, VaultError
-from orderferry import Clock
+from orderferry import Capability, Clock
 
 log = structlog.get_logger("orderferry.daemon")
 
 OK, FAILED, BUSY, REFUSED = 0, 1, 75, 78
+LAST_WORD = 2.0
 
 
 class Daemon:
@@ -66,22 +67,21 @@ class Daemon:
         prefix = forwarding.prefix(store.installation)
         opener = Opener(self._catalogue.platforms, self._hooks, TokenFiles(vault, data_dir), self._clock, prefix)
         self._closing.push_async_callback(opener.close)
-        rounds = Rounds(store, self._clock, prefix=prefix, targets=self._accounts.targets, publish=self._feed.publish)
+        rounds = Rounds(store, self._clock, targets=self._accounts.targets, publish=self._feed.publish)
         dispatcher = Dispatcher(self._accounts, rounds, self._clock, prefix)
+        dispatcher.hold()  # what the last process left is settled first: a job of ours must not be taken for one of its
         running = asyncio.create_task(rounds.run(dispatcher))
         running.add_done_callback(self._rounds_ended)
         self._tasks.append(running)
         self._closing.push_async_callback(self._finish, rounds, dispatcher, running)
         for settings in self.config.accounts:
             await self._open_account(settings, opener, store, rounds)
-        in_doubt = await self._recover(store, rounds)
         facts = Facts(
             version=version("orderferry"),
             started_at=self._clock.now(),
             installation=store.installation,
             epoch=int((await store.meta())["epoch"]),
         )
-        await rounds.note(Kind.DAEMON_STARTED, None, {"version": facts.version, "in_doubt": in_doubt})
         hub = Hub(
             self.config,
             facts,
@@ -95,10 +95,14 @@ class Daemon:
         server = ControlServer(hub, self.config.daemon.socket, log=structlog.get_logger("orderferry.control"))
         await server.start()
         self._closing.push_async_callback(server.stop)
+        in_doubt = await self._recover(store, rounds)
+        await rounds.note(Kind.DAEMON_STARTED, None, {"version": facts.version, "in_doubt": in_doubt})
         polling = [asyncio.create_task(poller.run()) for poller in self._pollers.values()]
         for task in polling:
             task.add_done_callback(self._poller_ended)
         self._closing.push_async_callback(_cancel, polling)
+        self._closing.callback(dispatcher.hold)
+        dispatcher.begin()
         rounds.wake()
         log.info("ready", version=facts.version, accounts=len(self._pollers), data_dir=str(data_dir), pid=os.getpid())
 
@@ -131,8 +135,11 @@ class Daemon:
             log.warning("account_refused", account=name, error=state.problem)
             await rounds.note(Kind.ACCOUNT_REFUSED, name, {"reason": state.problem})
             return
-        await rounds.act(acts.add_account(name, settings.platform, settings.role.value))
-        rows = await store.fetch("select added_at, cursor, fetched_at, paused from account where name = ?", (name,))
+        state.logs_in = Capability.LOGIN in self._accounts.capabilities(name)
+        query = "select added_at, cursor, fetched_at, paused from account where name = ?"
+        if not (rows := await store.fetch(query, (name,))):
+            await rounds.act(acts.add_account(name, settings.platform, settings.role.value))
+            rows = await store.fetch(query, (name,))
         added_at, cursor, fetched_at, paused = rows[0]
         state.added_at = when(added_at)
         state.cursor = cursor
@@ -152,9 +159,11 @@ class Daemon:
 
     async def _finish(self, rounds: Rounds, dispatcher: Dispatcher, running: asyncio.Task[None]) -> None:
         left = 0 if running.done() else await dispatcher.drain()
-        if not running.done():
-            await rounds.note(Kind.DAEMON_STOPPING, None, {"in_doubt": left})
-            rounds.stop()
+        with contextlib.suppress(Exception):
+            # on a full disk nothing can be said any more; the next start then looks up what was under way
+            async with asyncio.timeout(LAST_WORD):
+                await rounds.note(Kind.DAEMON_STOPPING, None, {"in_doubt": left})
+        rounds.stop()
         with contextlib.suppress(Exception):
             await running
 
@@ -194,9 +203,12 @@ async def _run(config: Config, catalogue: Catalogue) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, daemon.ask_to_stop)
+    starting, ending = asyncio.create_task(daemon.start()), asyncio.create_task(daemon.wait())
     try:
-        await daemon.start()
-        code = await daemon.wait()
+        await asyncio.wait({starting, ending}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            await starting
+        code = await ending
     except StoreBusyError as error:
         print(f"orderferry: {error}", file=sys.stderr)  # noqa: T201 - this is for the person at the terminal
         code = BUSY
@@ -204,6 +216,9 @@ async def _run(config: Config, catalogue: Catalogue) -> int:
         print(f"orderferry: {error}", file=sys.stderr)  # noqa: T201 - this is for the person at the terminal
         code = REFUSED
     finally:
+        for task in (starting, ending):
+            task.cancel()
+        await asyncio.gather(starting, ending, return_exceptions=True)
         await daemon.stop()
     log.info("stopped")
     return code

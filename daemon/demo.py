@@ -336,9 +336,10 @@ def _moment(text: str) -> float:
 def _tell(result: Result) -> None:
     middle = result.seconds[len(result.seconds) // 2] if result.seconds else 0.0
     most = result.seconds[-1] if result.seconds else 0.0
+    cancelled = result.in_shop - result.forwardable - result.doubled + result.lost - result.unwanted
     lines = (
         ("orders bought", f"{result.bought} ({result.forwardable} of them to be forwarded)"),
-        ("in the shop", f"{result.in_shop}"),
+        ("in the shop", f"{result.in_shop}" + (f" ({cancelled} of them cancelled later)" if cancelled else "")),
         ("doubled", f"{result.doubled}"),
         ("lost", f"{result.lost}"),
         ("stock before", f"{result.stock_before}"),

@@ -23,7 +23,7 @@ class Needs(msgspec.Struct, kw_only=True):
     """What an item wants to find on the desk: orders by number or by external id, and who carries these lines.
 
     `unreadable` asks which of these ids are already kept as malformed; `digests` are of orders as they came, so that
-    the documents of those that differ are at hand for comparison.
+    the documents of those that differ are at hand for comparison; `references` are of our own orders, met in a shop.
     """
 
     numbers: set[int] = set()
@@ -31,6 +31,7 @@ class Needs(msgspec.Struct, kw_only=True):
     lines: dict[str, set[str]] = {}
     unreadable: dict[str, set[str]] = {}
     digests: dict[tuple[str, str], bytes] = {}
+    references: dict[str, set[str]] = {}
 
 
 class Desk:
@@ -44,6 +45,7 @@ class Desk:
         self.known: dict[tuple[str, str], Known] = {}
         self.owners: dict[tuple[str, str], Known] = {}
         self.unreadable: dict[tuple[str, str], str] = {}
+        self.referred: dict[tuple[str, str], int] = {}
         self.entries: list[Entry] = []
         self.batch = Batch()
         self._touched: dict[int, Case] = {}
@@ -68,6 +70,10 @@ class Desk:
                 self.owners[account, line_id] = known
                 numbers.add(known.id)
         for need in needs:
+            for account, references in need.references.items():
+                for reference, number in (await self.store.referred(account, references)).items():
+                    self.referred[account, reference] = number
+                    numbers.add(number)
             for account, ids in need.unreadable.items():
                 for external_id, reason in (await self.store.unreadable(account, ids)).items():
                     self.unreadable[account, external_id] = reason

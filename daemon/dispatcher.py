@@ -83,11 +83,11 @@ class Dispatcher:
         self._draw = draw
         self._lanes: dict[str, Lane] = {}
         self._reports: set[asyncio.Task[None]] = set()
-        self._draining = False
+        self._open = True
 
     def rooms(self) -> Sequence[Room]:
         """How many jobs each account can take now; some more than it has hands, where calls outrun the disk."""
-        if self._draining:
+        if not self._open:
             return []
         found = []
         for state in self._accounts:
@@ -110,9 +110,17 @@ class Dispatcher:
         self._lane(name).waiting.append(claimed)
         self._fill(name)
 
+    def hold(self) -> None:
+        """Begins nothing more, until `begin`; what is under way goes on."""
+        self._open = False
+
+    def begin(self) -> None:
+        """Begins what is due; the round has to be woken for it."""
+        self._open = True
+
     async def drain(self) -> int:
         """Begins nothing more, waits for what is under way, and answers how many calls had to be left in doubt."""
-        self._draining = True
+        self.hold()
         for lane in self._lanes.values():
             while lane.waiting:
                 self._release(lane.waiting.popleft())
@@ -141,7 +149,7 @@ class Dispatcher:
             claimed = lane.waiting.popleft()
             state = self._accounts[name]
             late = claimed.job.sent_at is not None and self._clock.now() - claimed.job.sent_at > LEASE
-            if self._draining or late or not self._accounts.may_ask(state):
+            if not self._open or late or not self._accounts.may_ask(state):
                 self._release(claimed)
                 continue
             self._accounts.begin(state)
@@ -190,7 +198,7 @@ class Dispatcher:
                 looked=job.state is JobState.UNSURE,
                 failure=failure,
                 shop_order=shop_order,
-                reference=self._reference(job.order_id),
+                reference=self._reference(claimed),
                 said=said,
                 moves_status=_MOVES.get(job.kind, Capability.NONE) & capabilities != Capability.NONE,
                 can_find=Capability.FIND_ORDER in capabilities,
@@ -221,10 +229,9 @@ class Dispatcher:
         if job.kind is JobKind.ADD_ORDER and job.state is JobState.UNSURE:
             since = (job.sent_at or job.made_at) - SEARCH_BACK
             found: ShopOrder | None = await ask(
-                state.name, "find_order", reference=self._reference(job.order_id), since=since
+                state.name, "find_order", reference=self._reference(claimed), since=since
             )
-            status = state.settings.statuses.get(claimed.status)
-            return found, Said(status=status, paid=claimed.paid)
+            return found, Said(status=job.told_status, paid=job.told_paid)
         if order is None:
             raise Malformed("the stored order can't be read; is this the key that it was sealed with?")
         if job.kind is JobKind.ADD_ORDER:
@@ -237,12 +244,12 @@ class Dispatcher:
                 paid=claimed.paid,
                 source=claimed.source,
                 source_platform=source.settings.platform if source is not None else "",
-                mark=self._reference(job.order_id),
+                mark=self._reference(claimed),
                 passing=passing,
             )
             progress = _Progress(self._rounds, job.id, job.progress)
             added: ShopOrder = await ask(state.name, "add_order", order=told, progress=progress)
-            return added, Said(status=told.status, paid=claimed.paid)
+            return added, Said(status=job.told_status, paid=job.told_paid)
         return None, await self._sync(state, claimed)
 
     async def _sync(self, state: AccountState, claimed: Claimed) -> Said:
@@ -260,8 +267,8 @@ class Dispatcher:
         await ask(state.name, "set_tracking", ref=ref, parcels=parcels)
         return Said(parcels=frozenset(parcel.number for parcel in parcels))
 
-    def _reference(self, number: int) -> str:
-        return forwarding.reference(self._prefix, number)
+    def _reference(self, claimed: Claimed) -> str:
+        return forwarding.reference(self._prefix, claimed.source, claimed.external_id)
 
     def _release(self, claimed: Claimed) -> None:
         if claimed.job.state is JobState.UNSURE:

@@ -82,7 +82,8 @@ class Hub:
         for state in self._accounts:
             if state.health in {Health.DOWN, Health.NEEDS_LOGIN, Health.REFUSED}:
                 remedy = self._remedy(state)
-                problems.append(f"{state.name}: {state.problem}" + (f"; {remedy}" if remedy else ""))
+                said = remedy is None or remedy in (state.problem or "")
+                problems.append(f"{state.name}: {state.problem}" + ("" if said else f"; {remedy}"))
         if states.get(JobState.PARKED):
             problems.append(f"{states[JobState.PARKED]} jobs are parked: `orderferry jobs --state parked` shows them")
         for name, (_, unfinished, _) in (await self._reader.account_counts()).items():
@@ -271,7 +272,8 @@ class Hub:
         number = await self._order_of(job)
         if shop_order is None:
             return await self._rounds.act(acts.resolve_again(number, job, uid), [number])
-        mark = forwarding.reference(forwarding.prefix(self._facts.installation), number)
+        row = await self._reader.row(number)
+        mark = forwarding.reference(forwarding.prefix(self._facts.installation), row[1], row[2])
         return await self._rounds.act(acts.resolve_found(number, job, shop_order, mark, uid), [number])
 
     async def set_status(self, order: str, status: str, uid: int) -> Done:

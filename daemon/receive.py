@@ -49,18 +49,18 @@ class Received(Struct, frozen=True, kw_only=True):
     merges: bool
     caught_up: datetime | None = None  # when the account's feed was last read to its end
 
-    def needs(self, known_references: dict[str, int]) -> Needs:
-        """What intake compares with; `known_references` are the hub's numbers in this page's echoes."""
+    def needs(self) -> Needs:
+        """What intake compares with."""
         ids = {order.external_id for order, _, _ in self.orders}
         ids |= {entry.external_id for entry in self.page.malformed if entry.external_id}
         lines = {line.id for order, _, _ in self.orders for line in order.lines} if self.merges else set()
         unreadable = {malformed_id(entry) for entry in self.page.malformed}
         return Needs(
-            numbers=set(known_references.values()),
             external={self.account: ids} if ids else {},
             lines={self.account: lines} if lines else {},
             unreadable={self.account: unreadable} if unreadable else {},
             digests={(self.account, order.external_id): digest for order, _, digest in self.orders},
+            references={self.account: {echo.reference for echo in self.page.echoes}} if self.page.echoes else {},
         )
 
 
@@ -76,17 +76,7 @@ def unpack(account: str, page: Page, *, merges: bool, caught_up: datetime | None
     )
 
 
-def echo_numbers(page: Page, prefix: str) -> dict[str, int]:
-    """The hub's own numbers in the references of a page's echoes, by reference."""
-    found = {}
-    for echo in page.echoes:
-        number = echo.reference.removeprefix(prefix)
-        if echo.reference.startswith(prefix) and number.isascii() and number.isdigit() and len(number) < 18:
-            found[echo.reference] = int(number)
-    return found
-
-
-def receive(desk: Desk, received: Received, prefix: str) -> Counts:
+def receive(desk: Desk, received: Received) -> Counts:
     """Puts the page onto the desk: orders, journal, and the cursor with them."""
     counts = Counts(pages=1)
     for order, body, digest in received.orders:
@@ -101,11 +91,10 @@ def receive(desk: Desk, received: Received, prefix: str) -> Counts:
         desk.batch.add("understand", received.account, order.external_id)
     for entry in received.page.malformed:
         counts.malformed += _keep_malformed(desk, received, entry)
-    numbers = echo_numbers(received.page, prefix)
     for echo in received.page.echoes:
-        case = desk.cases.get(numbers.get(echo.reference, 0))
-        if case is not None:
-            _hear_echo(desk, received.account, case, echo)
+        number = desk.referred.get((received.account, echo.reference))
+        if number is not None:
+            _hear_echo(desk, received.account, desk.cases[number], echo)
     desk.batch.add("move_cursor", received.page.cursor, ms(desk.now), received.account)
     return counts
 

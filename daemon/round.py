@@ -24,9 +24,9 @@ from daemon.core.journal import Data, Entry, Kind
 from daemon.core.routing import Target
 from daemon.desk import Desk, Needs
 from daemon.outcomes import Outcome, settle_outcome
-from daemon.receive import Received, echo_numbers, receive
+from daemon.receive import Received, receive
 from daemon.store.batch import Batch
-from daemon.store.case import JobRecord, ms, when
+from daemon.store.case import Case, JobRecord, ms, when
 from daemon.store.store import Store
 from daemon.views import CommandError, Done
 from orderferry import Clock, Order
@@ -36,6 +36,7 @@ log = structlog.get_logger("orderferry.round")
 LARGEST = 256
 RETRY_WRITE = 2.0
 PASSING = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CANTOPEN})
+FATAL = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
 class Claimed(Struct, frozen=True, kw_only=True):
@@ -43,6 +44,7 @@ class Claimed(Struct, frozen=True, kw_only=True):
 
     job: JobRecord
     source: str
+    external_id: str
     order: Order | None  # None where the stored document can't be read
     status: str
     paid: bool
@@ -67,7 +69,7 @@ class Carrier(Protocol):
 
 
 class FatalStoreError(Exception):
-    """The disk failed under the store: the daemon must end."""
+    """The disk failed under the store, or the rounds have ended: nothing can be written any more."""
 
 
 class Item(Struct):
@@ -86,7 +88,6 @@ class Rounds:
         store: Store,
         clock: Clock,
         *,
-        prefix: str,
         targets: Callable[[], Mapping[str, Target]],
         publish: Callable[[Sequence[Entry]], None],
     ) -> None:
@@ -94,18 +95,17 @@ class Rounds:
         self.seconds = 0.001  # how long a round takes, smoothed: the dispatcher claims ahead by it
         self._store = store
         self._clock = clock
-        self._prefix = prefix
         self._targets = targets
         self._publish = publish
         self._inbox: list[Item] = []
         self._wake = asyncio.Event()
         self._stopping = False
+        self._ended = False
         self._alarm: asyncio.Task[None] | None = None
 
     async def receive(self, received: Received) -> Any:  # Counts
         """Stores a page together with its cursor; returns when both are on disk."""
-        numbers = echo_numbers(received.page, self._prefix)
-        return await self._submit(received.needs(numbers), lambda desk: receive(desk, received, self._prefix))
+        return await self._submit(received.needs(), lambda desk: receive(desk, received))
 
     async def outcome(self, outcome: Outcome) -> None:
         """Stores what came of a job's call."""
@@ -129,7 +129,17 @@ class Rounds:
         self._wake.set()
 
     async def run(self, carrier: Carrier) -> None:
-        """Runs until `stop`; raises `FatalStoreError` when the disk fails."""
+        """Runs until `stop`; raises `FatalStoreError` when the disk fails. Whoever still waits then is told."""
+        try:
+            await self._run(carrier)
+        finally:
+            self._ended = True
+            if self._alarm is not None:
+                self._alarm.cancel()
+            for item in self._inbox:
+                _fail(item, FatalStoreError("the daemon is ending"))
+
+    async def _run(self, carrier: Carrier) -> None:
         while not self._stopping or self._inbox:
             await self._wake.wait()
             self._wake.clear()
@@ -150,6 +160,8 @@ class Rounds:
         self._wake.set()
 
     async def _submit(self, needs: Needs, decide: Callable[[Desk], Any]) -> Any:  # what the item answers
+        if self._ended:
+            raise FatalStoreError("the daemon is ending")
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._inbox.append(Item(needs, decide, future))
         self._wake.set()
@@ -160,27 +172,33 @@ class Rounds:
         while True:
             try:
                 claimed = await asyncio.shield(asyncio.ensure_future(self._round(items, carrier)))
-            except sqlite3.Error as error:
-                if not _passing(error):
+            except Exception as error:
+                code = _code(error)
+                if code in FATAL or (code in PASSING and self._stopping):
+                    for item in items:
+                        _fail(item, error)
                     raise FatalStoreError(f"the store can't be written: {error}") from error
+                if code not in PASSING:
+                    return await self._one_by_one(items, error, carrier)
                 if self.degraded is None:
                     log.warning("store_degraded", error=str(error))
                 self.degraded = f"the store can't be written ({error}); free some space on its disk"
                 await self._clock.sleep(RETRY_WRITE)
-            except Exception as error:
-                if len(items) <= 1:
-                    for item in items:
-                        _fail(item, error)
-                    log.exception("round_failed")
-                    return []
-                log.exception("round_split", items=len(items))
-                return [job for item in items for job in await self._attempt([item], carrier)]
             else:
                 if self.degraded is not None:
                     log.info("store_recovered")
                     self.degraded = None
                     self.wake()
                 return claimed
+
+    async def _one_by_one(self, items: list[Item], error: Exception, carrier: Carrier) -> list[Claimed]:
+        """An item that can't be written fails alone, and its neighbours are written without it."""
+        log.error("round_failed", items=len(items), exc_info=error)
+        if len(items) > 1:
+            return [job for item in items for job in await self._attempt([item], carrier)]
+        for item in items:
+            _fail(item, error)
+        return []
 
     async def _round(self, items: list[Item], carrier: Carrier) -> list[Claimed]:
         now = self._clock.now()
@@ -217,13 +235,13 @@ class Rounds:
             if batch:
                 await store.write(batch)
                 jobs = await self._due(rooms, now)
-            claims = _claim(jobs, now)
-            await store.write(claims)
+            cases = await self._cases(desk, jobs)
+            await store.write(_claim(jobs, cases, desk.targets, now))
             await store.commit()
         except BaseException:
             await store.rollback()
             raise
-        return await self._laden(desk, jobs) if jobs else []
+        return await self._laden(jobs, cases) if jobs else []
 
     async def _due(self, rooms: Sequence[Room], now: datetime) -> list[JobRecord]:
         states = (JobState.WAITING, JobState.UNSURE)
@@ -233,11 +251,12 @@ class Rounds:
             found += [job for job in due if job.id not in room.looking][: room.jobs]
         return found
 
-    async def _laden(self, desk: Desk, jobs: Sequence[JobRecord]) -> list[Claimed]:
-        numbers = {job.order_id for job in jobs}
-        documents = await self._store.documents(numbers)
-        missing = numbers - desk.cases.keys()
-        cases = {**desk.cases, **(await self._store.cases(missing) if missing else {})}
+    async def _cases(self, desk: Desk, jobs: Sequence[JobRecord]) -> Mapping[int, Case]:
+        missing = {job.order_id for job in jobs} - desk.cases.keys()
+        return {**desk.cases, **(await self._store.cases(missing))} if missing else desk.cases
+
+    async def _laden(self, jobs: Sequence[JobRecord], cases: Mapping[int, Case]) -> list[Claimed]:
+        documents = await self._store.documents({job.order_id for job in jobs})
         laden = []
         for job in jobs:
             case = cases[job.order_id]
@@ -247,6 +266,7 @@ class Rounds:
                 Claimed(
                     job=job,
                     source=case.order.account,
+                    external_id=case.order.external_id,
                     order=documents.get(job.order_id),
                     status=case.order.status,
                     paid=case.order.paid,
@@ -274,13 +294,16 @@ class Rounds:
         self.wake()
 
 
-def _claim(jobs: Sequence[JobRecord], now: datetime) -> Batch:
+def _claim(jobs: Sequence[JobRecord], cases: Mapping[int, Case], targets: Mapping[str, Target], now: datetime) -> Batch:
     batch = Batch()
     for job in jobs:
         if job.state is JobState.WAITING:
+            order = cases[job.order_id].order
             job.go(JobEvent.CLAIM)
             job.sent_at = now
-            batch.add("claim_job", ms(now), job.id)
+            job.told_status = targets[job.account].statuses.get(order.status)
+            job.told_paid = order.paid
+            batch.add("claim_job", ms(now), job.told_status, job.told_paid, job.id)
     return batch
 
 
@@ -289,6 +312,7 @@ def _fail(item: Item, error: BaseException) -> None:
         item.future.set_exception(error)
 
 
-def _passing(error: sqlite3.Error) -> bool:
-    code = getattr(error, "sqlite_errorcode", None)
-    return isinstance(error, sqlite3.OperationalError) and code is not None and (code & 0xFF) in PASSING
+def _code(error: Exception) -> int | None:
+    """SQLite's primary result code; None where the error is not SQLite's."""
+    code = getattr(error, "sqlite_errorcode", None) if isinstance(error, sqlite3.Error) else None
+    return None if code is None else code & 0xFF

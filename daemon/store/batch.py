@@ -48,7 +48,9 @@ STATEMENTS: dict[str, Statement] = {
         "insert into job (id, order_id, account, kind, state, due, made_at, by_hand) values (?,?,?,?,?,?,?,?)"
     ),
     "claim_job": Statement(
-        "update job set state = 'sending', sent_at = ? where id = ? and state = 'waiting'", exact=True
+        "update job set state = 'sending', sent_at = ?, told_status = ?, told_paid = ?"
+        " where id = ? and state = 'waiting'",
+        exact=True,
     ),
     "save_progress": Statement("update job set progress = ? where id = ? and state = 'sending'", exact=True),
     "note_malformed": Statement(

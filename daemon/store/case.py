@@ -66,7 +66,10 @@ class LinkRecord(Struct, kw_only=True):
 
 
 class JobRecord(Struct, kw_only=True):
-    """A row of `job`; `was` is the state that the store holds, None while the row is new."""
+    """A row of `job`; `was` is the state that the store holds, None while the row is new.
+
+    `told_status` and `told_paid` are what its request says, noted with the intent.
+    """
 
     id: int
     order_id: int
@@ -82,6 +85,8 @@ class JobRecord(Struct, kw_only=True):
     by_hand: bool = False
     progress: str | None = None
     reason: str | None = None
+    told_status: str | None = None
+    told_paid: bool | None = None
     was: JobState | None = None
 
     def go(self, event: JobEvent) -> None:

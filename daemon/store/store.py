@@ -135,6 +135,14 @@ class Store:
         )
         return {row[5]: _known(row) for row in rows}
 
+    async def referred(self, account: str, references: Iterable[str]) -> dict[str, int]:
+        """The orders that stand in this shop under these references."""
+        rows = await self.fetch(
+            "select l.reference, l.order_id from json_each(?) j join link l on l.account = ? and l.reference = j.value",
+            (_json(list(references)), account),
+        )
+        return dict(rows)
+
     async def unreadable(self, account: str, external_ids: Iterable[str]) -> dict[str, str]:
         """Which of these ids are kept as malformed, and why."""
         rows = await self.fetch(
@@ -161,19 +169,18 @@ class Store:
 
     async def due(self, account: str, states: Sequence[JobState], now: int, limit: int) -> list[JobRecord]:
         """The account's jobs that are due in these states, the longest due first."""
-        marks = ",".join("?" * len(states))
+        each = " union all ".join(_DUE.format(state=state.value) for state in states)
         rows = await self.fetch(
-            f"select {_JOB_COLUMNS} from job where account = ? and state in ({marks}) and due <= ?"  # noqa: S608 - fixed names
-            " order by due, id limit ?",
-            (account, *(state.value for state in states), now, limit),
+            f"select * from ({each}) order by due, id limit ?3",  # noqa: S608 - fixed names
+            (account, now, limit),
         )
         return [_job(row) for row in rows]
 
     async def next_due(self, accounts: Iterable[str], besides: Iterable[int]) -> int | None:
         """When the next job of these accounts is due, but for the jobs named; None when none is."""
         rows = await self.fetch(
-            "select min(job.due) from json_each(?) j join job on job.account = j.value"
-            " where job.state in ('waiting', 'unsure') and job.id not in (select value from json_each(?))",
+            "select min(job.due) from json_each(?) j join job on job.account = j.value"  # noqa: S608 - fixed text
+            f" where job.state in ('waiting', 'unsure') and {_OPEN} and job.id not in (select value from json_each(?))",
             (_json(list(accounts)), _json(list(besides))),
         )
         due = rows[0][0]
@@ -259,6 +266,8 @@ def _job(row: Any) -> JobRecord:  # a sqlite row
         by_hand=bool(row[11]),
         progress=row[12],
         reason=row[13],
+        told_status=row[14],
+        told_paid=None if row[15] is None else bool(row[15]),
         was=state,
     )
 
@@ -287,7 +296,13 @@ ORDER_COLUMNS = (
 )
 _JOB_COLUMNS = (
     "job.id, job.order_id, job.account, job.kind, job.state, job.due, job.attempt, job.made_at, job.first_tried,"
-    " job.sent_at, job.doubt_at, job.by_hand, job.progress, job.reason"
+    " job.sent_at, job.doubt_at, job.by_hand, job.progress, job.reason, job.told_status, job.told_paid"
+)
+# the very words of the index `job_due`: without them SQLite can't tell that it may use it, and reads every job
+_OPEN = "job.state in ('waiting', 'sending', 'unsure')"
+_DUE = (
+    f"select * from (select {_JOB_COLUMNS} from job where account = ?1 and state = '{{state}}' and due <= ?2"
+    f" and {_OPEN} order by due, id limit ?3)"
 )
 _ORDERS = f"select {ORDER_COLUMNS} from json_each(?) j join orders o on o.id = j.value"  # noqa: S608 - fixed names
 _JOBS = f"select {_JOB_COLUMNS} from json_each(?) j join job on job.order_id = j.value order by job.id"  # noqa: S608 - fixed names

@@ -29,6 +29,21 @@ def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
+def _usage(*, authority: bool) -> x509.KeyUsage:
+    """What strict verification, the usual one from Python 3.13 on, wants to see."""
+    return x509.KeyUsage(
+        digital_signature=True,
+        key_cert_sign=authority,
+        crl_sign=authority,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
 def certify(subject: str, *, signer: Signer | None, begin: datetime = TODAY - timedelta(days=1)) -> Signer:
     key = ec.generate_private_key(ec.SECP256R1())
     issuer, signing_key = (signer[0].subject, signer[1]) if signer else (_name(subject), key)
@@ -42,6 +57,7 @@ def certify(subject: str, *, signer: Signer | None, begin: datetime = TODAY - ti
         .not_valid_before(begin)
         .not_valid_after(begin + timedelta(days=400))
         .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+        .add_extension(_usage(authority=authority), critical=True)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(subject)]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing_key.public_key()), critical=False)

@@ -72,6 +72,8 @@ create table link (
     primary key (order_id, account)
 ) without rowid;
 
+create index link_reference on link (account, reference);
+
 create table job (
     id integer primary key,
     order_id integer not null,
@@ -85,6 +87,8 @@ create table job (
     sent_at integer,
     doubt_at integer,
     by_hand integer not null default 0,
+    told_status text,  -- what the request says, noted with the intent: its answer may get lost
+    told_paid integer,
     progress text,
     reason text
 );
