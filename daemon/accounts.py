@@ -39,7 +39,10 @@ class Health(StrEnum):
 
 
 class AccountState(Struct, kw_only=True):
-    """One account; only this module changes its health."""
+    """One account; only this module changes its health.
+
+    `firm` says that the platform itself asked for the hold, so that a call from before it does not lift it.
+    """
 
     name: str
     settings: AccountSettings
@@ -50,6 +53,7 @@ class AccountState(Struct, kw_only=True):
     streak: int = 0
     paused: bool = False
     probing: bool = False
+    firm: bool = False
     logs_in: bool = False
     missing: dict[str, str] = {}
     notes: tuple[str, ...] = ()
@@ -130,36 +134,40 @@ class Accounts:
             return True
         return self._clock.now() >= state.held_until and not state.probing
 
-    def begin(self, state: AccountState) -> None:
-        """A call begins: for a held account it is the probe."""
-        if state.held_until is not None:
-            state.probing = True
+    def begin(self, state: AccountState) -> bool:
+        """A call begins: for a held account it is the probe, which `succeeded` or `failed` is then told."""
+        probe = state.held_until is not None
+        state.probing = state.probing or probe
+        return probe
 
-    def released(self, state: AccountState) -> None:
-        """A call that had begun was not made after all."""
-        state.probing = False
-
-    def succeeded(self, state: AccountState) -> Turn:
-        """A call went well: the account is up, whatever was before."""
+    def succeeded(self, state: AccountState, *, probe: bool = False) -> Turn:
+        """A call went well: the account is up, unless the call is from before a hold that the platform asked for."""
+        state.last_success = self._clock.now()
+        if probe:
+            state.probing = False
+        elif state.held_until is not None and state.firm:
+            return Turn.SAME
         was = state.health
-        state.probing = False
         state.streak = 0
         state.held_until = None
         state.problem = None
-        state.last_success = self._clock.now()
         state.health = Health.PAUSED if state.paused else Health.OK
         return Turn.BETTER if was in {Health.DOWN, Health.NEEDS_LOGIN} else Turn.SAME
 
-    def failed(self, state: AccountState, failure: Failure) -> Turn:
+    def failed(self, state: AccountState, failure: Failure, *, probe: bool = False) -> Turn:
         """A call failed: where the account itself is the reason, it is held back."""
-        state.probing = False
+        if not failure.of_account and failure.cause in _ANSWERED:
+            return self.succeeded(state, probe=probe)
+        if probe:
+            state.probing = False
         if not failure.of_account:
-            return self.succeeded(state) if failure.cause in _ANSWERED else Turn.SAME
+            return Turn.SAME
         was = state.health
         state.streak += 1
         now = self._clock.now()
         until = now + hold_for(failure, state.streak, self._draw())
         state.held_until = max(state.held_until, until) if state.held_until and state.held_until > now else until
+        state.firm = failure.cause is not Cause.UNAVAILABLE or failure.retry_after is not None
         state.problem = failure.message
         if not state.paused:
             state.health = Health.NEEDS_LOGIN if failure.cause is Cause.NEEDS_LOGIN else Health.DOWN
@@ -200,7 +208,7 @@ async def tell_turn(journal: Journal, state: AccountState, turn: Turn) -> None:
 
 
 def login_command(state: AccountState) -> str:
-    """What the owner of an account that refuses us has to type; an account without a login has its keys in config.toml."""
+    """What the owner of an account that refuses us has to type; one that needs no login has its keys in config.toml."""
     if state.logs_in:
         return f"orderferry login {state.name}"
-    return f"orderferry resume {state.name}  # once its key is good there; for a new key in config.toml restart orderferry"
+    return f"orderferry resume {state.name}  # once its key is good; to put another key into config.toml, restart"

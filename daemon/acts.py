@@ -28,7 +28,7 @@ def forward(number: int, shop: str | None, uid: int) -> Act:
         if shop is not None and (shop not in desk.targets or desk.targets[shop].role is not Role.SHOP):
             raise CommandError("not_found", f"there is no shop {shop}", _shops(desk))
         names = [shop] if shop is not None else [name for name in _shops(desk) if desk.targets[name].forwards]
-        made: list[int] = []
+        made: dict[str, int] = {}
         reasons: list[str] = []
         for name in names:
             job = _open_job(case, name, JobKind.ADD_ORDER)
@@ -44,11 +44,13 @@ def forward(number: int, shop: str | None, uid: int) -> Act:
                 wanted = NewJob(
                     account=name, kind=JobKind.ADD_ORDER, due=desk.now, why=f"by hand (uid {uid})", by_hand=True
                 )
-                made.append(desk.make_job(case, wanted).id)
+                made[name] = desk.make_job(case, wanted).id
         if not made:
             raise CommandError("conflict", "; ".join(reasons) or "no shop forwards orders; see [shops.NAME.forward]")
         desk.touch(case)
-        return Done(text=f"order {number} is on its way to {', '.join(names)}", order=number, jobs=tuple(made))
+        text = f"order {number} is on its way to {', '.join(made)}"
+        rest = f" ({'; '.join(reasons)})" if reasons else ""
+        return Done(text=text + rest, order=number, jobs=tuple(made.values()))
 
     return act
 

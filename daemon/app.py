@@ -100,6 +100,7 @@ class Daemon:
         polling = [asyncio.create_task(poller.run()) for poller in self._pollers.values()]
         for task in polling:
             task.add_done_callback(self._poller_ended)
+        self._tasks += polling
         self._closing.push_async_callback(_cancel, polling)
         self._closing.callback(dispatcher.hold)
         dispatcher.begin()

@@ -148,14 +148,18 @@ class Dispatcher:
         while lane.waiting and len(lane.running) < hands:
             claimed = lane.waiting.popleft()
             state = self._accounts[name]
-            late = claimed.job.sent_at is not None and self._clock.now() - claimed.job.sent_at > LEASE
-            if not self._open or late or not self._accounts.may_ask(state):
+            if not self._open or self._late(claimed) or not self._accounts.may_ask(state):
                 self._release(claimed)
                 continue
-            self._accounts.begin(state)
-            task = asyncio.create_task(self._carry(state, claimed))
+            probe = self._accounts.begin(state)
+            task = asyncio.create_task(self._carry(state, claimed, probe=probe))
             lane.running[task] = claimed
             task.add_done_callback(lambda done: self._done(name, done))
+
+    def _late(self, claimed: Claimed) -> bool:
+        """Whether a claim has waited too long; a doubt was sent long ago, and may be looked up at any time."""
+        job = claimed.job
+        return job.state is JobState.SENDING and job.sent_at is not None and self._clock.now() - job.sent_at > LEASE
 
     def _done(self, name: str, task: asyncio.Task[None]) -> None:
         self._lane(name).running.pop(task, None)
@@ -163,7 +167,7 @@ class Dispatcher:
             log.error("dispatch_failed", account=name, error=repr(error))
         self._fill(name)
 
-    async def _carry(self, state: AccountState, claimed: Claimed) -> None:
+    async def _carry(self, state: AccountState, claimed: Claimed, *, probe: bool) -> None:
         began, sent_at = self._clock.monotonic(), self._clock.now()
         job = claimed.job
         failure: Failure | None = None
@@ -183,9 +187,14 @@ class Dispatcher:
         others_worked = (
             state.last_success is not None and job.first_tried is not None and state.last_success > job.first_tried
         )
-        turn = self._accounts.succeeded(state) if failure is None else self._accounts.failed(state, failure)
+        accounts = self._accounts
+        turn = (
+            accounts.succeeded(state, probe=probe) if failure is None else accounts.failed(state, failure, probe=probe)
+        )
         self._tell_turn(state, turn)
-        if state.held_until is not None and lane.alarm is None:
+        if state.held_until is not None:
+            if lane.alarm is not None:
+                lane.alarm.cancel()  # it may be set for a hold that is over, and was longer than this one
             lane.alarm = asyncio.create_task(self._watch_hold(state, lane))
         capabilities = self._accounts.capabilities(state.name)
         self._report(
@@ -228,10 +237,8 @@ class Dispatcher:
         ask = self._accounts.hooks.ask
         if job.kind is JobKind.ADD_ORDER and job.state is JobState.UNSURE:
             since = (job.sent_at or job.made_at) - SEARCH_BACK
-            found: ShopOrder | None = await ask(
-                state.name, "find_order", reference=self._reference(claimed), since=since
-            )
-            return found, Said(status=job.told_status, paid=job.told_paid)
+            found = await ask(state.name, "find_order", reference=self._reference(claimed), since=since)
+            return None if found is None else _shop_order(found), Said(status=job.told_status, paid=job.told_paid)
         if order is None:
             raise Malformed("the stored order can't be read; is this the key that it was sealed with?")
         if job.kind is JobKind.ADD_ORDER:
@@ -248,8 +255,8 @@ class Dispatcher:
                 passing=passing,
             )
             progress = _Progress(self._rounds, job.id, job.progress)
-            added: ShopOrder = await ask(state.name, "add_order", order=told, progress=progress)
-            return added, Said(status=job.told_status, paid=job.told_paid)
+            added = await ask(state.name, "add_order", order=told, progress=progress)
+            return _shop_order(added), Said(status=job.told_status, paid=job.told_paid)
         return None, await self._sync(state, claimed)
 
     async def _sync(self, state: AccountState, claimed: Claimed) -> Said:
@@ -300,3 +307,11 @@ class Dispatcher:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("outcome_not_stored", error=repr(error))
         self._rounds.wake()
+
+
+def _shop_order(answer: object) -> ShopOrder:
+    """A plugin's answer, checked to be one: a link to nothing, or to another thing, would pass for a success."""
+    texts: tuple[object, ...] = (answer.id, answer.number) if isinstance(answer, ShopOrder) else ()
+    if isinstance(answer, ShopOrder) and all(isinstance(text, str) and text for text in texts):
+        return answer
+    raise TypeError(f"the plugin answered a {type(answer).__name__} instead of a whole ShopOrder")

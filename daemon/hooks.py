@@ -41,7 +41,7 @@ def discover(found: tuple[EntryPoint, ...] | None = None) -> Catalogue:
         origin = f"{entry.dist.name} {entry.dist.version}" if entry.dist is not None else entry.value
         try:
             offered = _offered(entry)
-        except Exception as error:  # noqa: BLE001 - whatever a stranger's module raises must not stop the others
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a stranger's module raises must not stop the others
             reason = f"it can't be loaded: {type(error).__name__}: {error}"
             refused.append(Refused(name=entry.name, origin=origin, reason=reason))
             continue
@@ -116,7 +116,10 @@ class Hooks:
         implementations = caller.get_hookimpls()
         if len(implementations) != 1 or implementations[0].plugin is not asked:
             raise LookupError(f"{name} has no {hook}")
-        return await caller(**arguments)
+        try:
+            return await caller(**arguments)
+        except SystemExit as error:
+            raise RuntimeError("the plugin wanted to end the program") from error
 
 
 def effective(platform: AnyPlatform, missing: Mapping[str, str]) -> Capability:

@@ -38,9 +38,18 @@ def allow(logger: object, name: str, event: MutableMapping[str, Any]) -> Mutable
 def scrub(logger: object, name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:  # noqa: ARG001 - structlog's own signature
     """Blots out what looks like a token, a key or an e-mail address in any text."""
     for key, value in event.items():
-        if value.__class__ is str and _SECRETS.search(value):
-            event[key] = _SECRETS.sub("***", value)
+        event[key] = _scrubbed(value)
     return event
+
+
+def _scrubbed(value: object) -> object:
+    if value is None or isinstance(value, int | float):
+        return value
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_scrubbed(part) for part in value]
+    if isinstance(value, dict):
+        return {str(_scrubbed(key)): _scrubbed(part) for key, part in value.items()}
+    return _SECRETS.sub("***", str(value))  # an exception or a path may hold as much as a text
 
 
 def configure(level: str, form: str) -> None:

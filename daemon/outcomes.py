@@ -163,7 +163,8 @@ def _looked(desk: Desk, case: Case, job: JobRecord, outcome: Outcome) -> None:
     doubt_at = job.doubt_at or outcome.sent_at
     settled = doubt_at + outcome.settle
     if outcome.failure is not None:
-        job.due = next_look(doubt_at, settled, desk.now)
+        # an account that is away is held as a whole: once it may be asked again, the doubt comes first
+        job.due = desk.now if outcome.failure.of_account else next_look(doubt_at, settled, desk.now)
         job.reason = f"the look-up failed: {outcome.failure.message}"
         case.move(job, JobEvent.LOOK_LATER)
         return

@@ -91,9 +91,10 @@ class Poller:
     async def _until_allowed(self) -> None:
         while not self._accounts.may_ask(self.state):
             state = self.state
-            if self._asked and state.problem is not None:
+            problem = f"{state.name} is paused" if state.paused else state.problem
+            if self._asked and problem is not None:
                 self._watchers, self._asked = self._asked, []
-                self._tell(self._line(Counts(), done=True, error=state.problem))
+                self._tell(self._line(Counts(), done=True, error=problem))
                 self._watchers = []
             wait = 3600.0
             if state.held_until is not None and not state.paused:
@@ -105,17 +106,15 @@ class Poller:
     async def _check(self) -> None:
         """Proves the account's keys and rights before anything else is asked of it."""
         failure: Failure | None = None
-        self._accounts.begin(self.state)
+        probe = self._accounts.begin(self.state)
         try:
             async with asyncio.timeout(60):
                 report: CheckReport = await self._accounts.hooks.ask(self.state.name, "check")
-        except Exception as error:  # noqa: BLE001 - a plugin may raise anything; it concerns this account alone
-            failure = classify(error, sent=False)
-        else:
-            self.state.notes = report.notes
-            self.state.missing = dict(report.missing)
+            self.state.notes, self.state.missing = tuple(report.notes), dict(report.missing)
             self._checked = True
-        await self._turn(failure)
+        except Exception as error:  # noqa: BLE001 - a plugin may raise or answer anything; it concerns this account alone
+            failure = classify(error, sent=False)
+        await self._turn(failure, probe=probe)
         if failure is not None and not failure.of_account:
             # the check has a bug or was refused, which does not tell how fetching goes
             self.state.notes = (f"its check failed: {failure.message}",)
@@ -123,20 +122,24 @@ class Poller:
 
     async def _fetch(self) -> None:
         state = self.state
-        if Capability.FETCH_ORDERS not in self._accounts.capabilities(state.name):
-            return
         self._watchers, self._asked = self._asked, []
         uid, self._uid = self._uid, None
         total = Counts()
+        if Capability.FETCH_ORDERS not in self._accounts.capabilities(state.name):
+            self._tell(self._line(total, done=True))
+            self._watchers = []
+            return
         failure: Failure | None = None
+        probe = False
         storing: asyncio.Task[Counts] | None = None
         cursor, more = state.cursor, True
         try:
             while more:
-                self._accounts.begin(state)
+                probe = self._accounts.begin(state)
                 async with asyncio.timeout(FETCH_LIMIT):
-                    page: Page = await self._accounts.hooks.ask(state.name, "fetch_orders", cursor=cursor)
-                await self._turn(None)
+                    page = _page(await self._accounts.hooks.ask(state.name, "fetch_orders", cursor=cursor))
+                await self._turn(None, probe=probe)
+                probe = False
                 await self._stored(storing, total)
                 storing = asyncio.create_task(self._store(page))
                 cursor, more = page.cursor, page.more
@@ -147,7 +150,7 @@ class Poller:
             state.caught_up = None if more else self._clock.now()
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything; it concerns this account alone
             failure = classify(error, sent=False)
-            await self._turn(failure)
+            await self._turn(failure, probe=probe)
             if not failure.of_account:
                 state.problem = failure.message
                 log.warning("fetch_failed", account=state.name, error=failure.message, detail=failure.detail)
@@ -175,17 +178,21 @@ class Poller:
             if self._watchers:
                 self._tell(self._line(total))
 
-    async def _turn(self, failure: Failure | None) -> None:
+    async def _turn(self, failure: Failure | None, *, probe: bool) -> None:
         accounts, state = self._accounts, self.state
-        turn = accounts.succeeded(state) if failure is None else accounts.failed(state, failure)
+        if failure is None:
+            turn = accounts.succeeded(state, probe=probe)
+        else:
+            turn = accounts.failed(state, failure, probe=probe)
         if turn.value != "same":
             await tell_turn(self._rounds, state, turn)
-        if turn.value == "better":
-            self._rounds.wake()
+        if probe or turn.value == "better":
+            self._rounds.wake()  # while the probe was under way no job of the account could be taken
 
     def _plan_next(self) -> None:
+        now, held = self._clock.now(), self.state.held_until
         every = self.state.settings.poll_every * (1 + JITTER * (self._draw() - 0.5))
-        self.state.next_fetch = self.state.held_until or self._clock.now() + every
+        self.state.next_fetch = held if held is not None and held > now else now + every
 
     def _seconds_left(self) -> float:
         due = self.state.next_fetch or self._clock.now()
@@ -216,3 +223,10 @@ class Poller:
             done=done,
             error=error,
         )
+
+
+def _page(answer: object) -> Page:
+    """A plugin's answer, checked to be a page: without its cursor the account would begin from the start again."""
+    if isinstance(answer, Page) and isinstance(answer.cursor, str):
+        return answer
+    raise TypeError(f"the plugin answered a {type(answer).__name__} instead of a Page with a cursor")

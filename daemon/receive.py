@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from daemon.core.intake import Known, Verdict, changed_fields, compare, latest, replaced_by
+from daemon.core.job import JobKind, JobState
 from daemon.core.journal import Kind
 from daemon.desk import Desk, Needs
 from daemon.store.case import Case, OrderRecord, ms
@@ -164,7 +165,8 @@ def _take_changed(desk: Desk, received: Received, case: Case, fetched: Fetched) 
     desk.touch(case)
     desk.known[received.account, order.external_id] = _as_known(case)
     desk.batch.add("write_document", record.id, desk.store.seal_document(record.id, order, body))
-    forwarded = any(name != record.account for name in case.links)
+    sent = (job.kind is JobKind.ADD_ORDER and job.state in _ON_ITS_WAY for job in case.jobs.values())
+    forwarded = any(name != record.account for name in case.links) or any(sent)
     desk.note(
         Kind.ORDER_CHANGED,
         order=record.id,
@@ -183,6 +185,7 @@ def _take_changed(desk: Desk, received: Received, case: Case, fetched: Fetched) 
         _merge(desk, received, case, order)
 
 
+_ON_ITS_WAY = frozenset({JobState.SENDING, JobState.UNSURE})
 _STAYS_IN_HUB = frozenset({"lines", "delivery", "invoice", "total", "buyer", "comment"})
 
 
@@ -260,15 +263,23 @@ def _keep_malformed(desk: Desk, received: Received, entry: MalformedOrder) -> bo
 
 
 def _hear_echo(desk: Desk, account: str, case: Case, echo: Echo) -> None:
-    link = case.links.get(account)
-    if link is not None and link.shop_order != echo.id:
+    link = case.links[account]
+    if echo.id not in {link.shop_order, link.doubled_as} and not _called_off(desk, account, echo):
+        link.doubled_as = echo.id
+        case.link(link)
         both = [link.shop_order, echo.id]
         desk.note(Kind.DOUBLE_FOUND, order=case.order.id, account=account, reference=echo.reference, shop_orders=both)
         desk.warn(case, f"{account} holds it twice, as {both[0]} and {both[1]}; cancel one of them there", account)
-    if link is not None and echo.paid and not case.order.paid:
+    if echo.id == link.shop_order and echo.paid and not case.order.paid:
         case.order.paid = True
         case.changed = True
         link.told_paid = True
         case.link(link)
         desk.touch(case)
         desk.note(Kind.PAYMENT_SET, order=case.order.id, account=account, paid=True)
+
+
+def _called_off(desk: Desk, account: str, echo: Echo) -> bool:
+    """Whether the shop's order is one that was cancelled: a double that a person has put right."""
+    target = desk.targets.get(account)
+    return target is not None and echo.status is not None and echo.status == target.statuses.get("cancelled")

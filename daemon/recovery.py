@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from daemon.accounts import Accounts
 from daemon.acts import Act
 from daemon.core.job import JobEvent, JobKind, JobState
@@ -34,7 +36,6 @@ def recover(numbers: list[int], accounts: Accounts) -> Act:
 
 def _settle(desk: Desk, case: Case, job: JobRecord, accounts: Accounts) -> None:
     desk.touch(case)
-    # a claimed job may wait a little before its request leaves, but never longer than its lease
     sent_at = job.sent_at or desk.now
     job.first_tried = job.first_tried or sent_at
     known = job.account in accounts
@@ -45,9 +46,16 @@ def _settle(desk: Desk, case: Case, job: JobRecord, accounts: Accounts) -> None:
         job.doubt_at = sent_at
         verdict = Verdict(event=JobEvent.GIVE_UP, due=desk.now, reason=f"{ENDED}, and this shop can't be searched")
     else:
-        job.doubt_at = min(desk.now, sent_at + LEASE)
+        job.doubt_at = min(desk.now, sent_at + _longest(accounts, job.account))
         verdict = Verdict(event=JobEvent.DOUBT, due=desk.now + FIRST_LOOK / 4, reason=ENDED)
     apply_verdict(desk, case, job, verdict, settle=settle)
+
+
+def _longest(accounts: Accounts, name: str) -> timedelta:
+    """Until when after its claim a request may have left: the wait for its turn, and then the whole of its call."""
+    if name not in accounts or not accounts.running(accounts[name]):
+        return timedelta(days=365)
+    return LEASE + timedelta(seconds=accounts.hooks.platform(name).call_limit)
 
 
 def _can_find(accounts: Accounts, name: str) -> bool:

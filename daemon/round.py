@@ -147,11 +147,14 @@ class Rounds:
             if self._inbox:
                 self._wake.set()
             began = self._clock.monotonic()
-            claimed = await self._attempt(items, carrier)
+            try:
+                await self._attempt(items, carrier)
+            except BaseException:
+                for item in items:
+                    _fail(item, FatalStoreError("the daemon is ending"))
+                raise
             self.seconds += (self._clock.monotonic() - began - self.seconds) / 8
-            for job in claimed:
-                carrier.take(job)
-            if not claimed and not self._inbox and not self._stopping:
+            if not self._inbox and not self._stopping:
                 await self._set_alarm(carrier)
 
     def stop(self) -> None:
@@ -167,7 +170,7 @@ class Rounds:
         self._wake.set()
         return await future
 
-    async def _attempt(self, items: list[Item], carrier: Carrier) -> list[Claimed]:
+    async def _attempt(self, items: list[Item], carrier: Carrier) -> None:
         """One round, again and again while the disk is full; items that can't be written go on their own."""
         while True:
             try:
@@ -179,6 +182,7 @@ class Rounds:
                         _fail(item, error)
                     raise FatalStoreError(f"the store can't be written: {error}") from error
                 if code not in PASSING:
+                    await self._store.rollback()
                     return await self._one_by_one(items, error, carrier)
                 if self.degraded is None:
                     log.warning("store_degraded", error=str(error))
@@ -189,16 +193,18 @@ class Rounds:
                     log.info("store_recovered")
                     self.degraded = None
                     self.wake()
-                return claimed
+                for job in claimed:
+                    carrier.take(job)
+                return None
 
-    async def _one_by_one(self, items: list[Item], error: Exception, carrier: Carrier) -> list[Claimed]:
+    async def _one_by_one(self, items: list[Item], error: Exception, carrier: Carrier) -> None:
         """An item that can't be written fails alone, and its neighbours are written without it."""
         log.error("round_failed", items=len(items), exc_info=error)
-        if len(items) > 1:
-            return [job for item in items for job in await self._attempt([item], carrier)]
         for item in items:
-            _fail(item, error)
-        return []
+            if len(items) > 1:
+                await self._attempt([item], carrier)
+            else:
+                _fail(item, error)
 
     async def _round(self, items: list[Item], carrier: Carrier) -> list[Claimed]:
         now = self._clock.now()
@@ -211,6 +217,9 @@ class Rounds:
             except CommandError as error:
                 _fail(item, error)
         desk.route()
+        if self.degraded is not None:  # something has to be written before the disk counts as mended
+            desk.note(Kind.STORE_DEGRADED, error=self.degraded)
+            desk.note(Kind.STORE_RECOVERED)
         batch = desk.write()
         rooms = [] if self._stopping or self.degraded is not None else [room for room in carrier.rooms() if room.jobs]
         claimed: list[Claimed] = []
@@ -237,11 +246,12 @@ class Rounds:
                 jobs = await self._due(rooms, now)
             cases = await self._cases(desk, jobs)
             await store.write(_claim(jobs, cases, desk.targets, now))
+            laden = await self._laden(jobs, cases) if jobs else []  # now: nothing may fail once it is written
             await store.commit()
         except BaseException:
             await store.rollback()
             raise
-        return await self._laden(jobs, cases) if jobs else []
+        return laden
 
     async def _due(self, rooms: Sequence[Room], now: datetime) -> list[JobRecord]:
         states = (JobState.WAITING, JobState.UNSURE)
@@ -284,7 +294,11 @@ class Rounds:
             self._alarm = None
         rooms = [room for room in carrier.rooms() if room.jobs]
         looking = {job for room in rooms for job in room.looking}
-        due = await self._store.next_due([room.account for room in rooms], looking) if rooms else None
+        try:
+            due = await self._store.next_due([room.account for room in rooms], looking) if rooms else None
+        except sqlite3.Error as error:  # the next round finds out what it is worth
+            log.warning("alarm_not_set", error=str(error))
+            due = ms(self._clock.now()) + int(RETRY_WRITE * 1000)
         if due is not None:
             wait = max((when(due) - self._clock.now()).total_seconds(), 0.005)
             self._alarm = asyncio.create_task(self._ring(wait))

@@ -22,6 +22,7 @@ PATIENCE = timedelta(hours=24)
 FIRST = 0.5
 LONGEST_JOB = 15 * 60.0
 LONGEST_ACCOUNT = 60.0
+LONGEST_ASKED = 3600.0
 LOGIN_PROBE = timedelta(minutes=15)
 FIRST_LOOK = timedelta(seconds=2)
 LONGEST_LOOK = timedelta(seconds=60)
@@ -160,9 +161,13 @@ def next_look(doubt_at: datetime, settled: datetime, now: datetime) -> datetime:
 
 
 def hold_for(failure: Failure, streak: int, draw: float) -> timedelta:
-    """How long an account is held after a failure of its own; `streak` counts such failures in a row, this included."""
+    """How long an account is held after a failure of its own; `streak` counts such failures in a row, this included.
+
+    What the platform asks for is kept, but for an hour at most: a plugin may pass on any number, and even none.
+    """
     if failure.cause is Cause.NEEDS_LOGIN:
         return LOGIN_PROBE
     if failure.retry_after is not None:
-        return timedelta(seconds=failure.retry_after * (1 + draw / 10))
+        asked = min(LONGEST_ASKED, failure.retry_after)  # in this order NaN becomes the longest, too
+        return timedelta(seconds=max(asked, 0) * (1 + draw / 10))
     return timedelta(seconds=backoff(streak, LONGEST_ACCOUNT, draw))

@@ -49,13 +49,14 @@ class Told(Struct, frozen=True, kw_only=True):
 
 
 class Owed(Struct, frozen=True, kw_only=True):
-    """An unfinished job of the order."""
+    """An unfinished job of the order; `doubtful` where the account may have done it."""
 
     id: int
     account: str
     kind: JobKind
     state: JobState
     by_hand: bool = False
+    doubtful: bool = False
 
 
 class State(Struct, frozen=True, kw_only=True):
@@ -175,8 +176,8 @@ def _adding(state: State, target: Target, held: str | None, now: datetime) -> It
             why = "the delivery form is complete"
             yield NewJob(account=target.name, kind=JobKind.ADD_ORDER, due=now, why=why)
         return
-    if job.state not in {JobState.WAITING, JobState.PARKED}:
-        return
+    if job.state not in {JobState.WAITING, JobState.PARKED} or job.doubtful:
+        return  # what the shop may have already is for a person to settle, also when it is wanted no more
     why_not = _UNWANTED.get(state.stage)
     if why_not is None and state.stage is Stage.PLACED and not job.by_hand:
         why_not = "the marketplace took back that the delivery form is complete"

@@ -36,7 +36,7 @@ STATEMENTS: dict[str, Statement] = {
     "add_parcel": Statement("insert or ignore into parcel (order_id, number, carrier, added_at) values (?,?,?,?)"),
     "write_link": Statement(
         "insert or replace into link (order_id, account, shop_order, number, reference, linked_at, total,"
-        " told_status, told_paid, told_parcels) values (?,?,?,?,?,?,?,?,?,?)"
+        " told_status, told_paid, told_parcels, doubled_as) values (?,?,?,?,?,?,?,?,?,?,?)"
     ),
     # a job is changed before any is added: the one that is superseded must be out of the way of its successor
     "change_job": Statement(

@@ -52,7 +52,10 @@ class OrderRecord(Struct, kw_only=True):
 
 
 class LinkRecord(Struct, kw_only=True):
-    """A row of `link`: the order stands in this account, and this is what the account has been told."""
+    """A row of `link`: the order stands in this account, and this is what the account has been told.
+
+    `doubled_as` is a second order there with the same reference, which should never be.
+    """
 
     account: str
     shop_order: str
@@ -63,6 +66,7 @@ class LinkRecord(Struct, kw_only=True):
     told_status: str | None = None
     told_paid: bool | None = None
     told_parcels: frozenset[str] = frozenset()
+    doubled_as: str | None = None
 
 
 class JobRecord(Struct, kw_only=True):
@@ -127,7 +131,14 @@ class Case(Struct, kw_only=True):
                 for name, link in self.links.items()
             },
             owed=tuple(
-                Owed(id=job.id, account=job.account, kind=job.kind, state=job.state, by_hand=job.by_hand)
+                Owed(
+                    id=job.id,
+                    account=job.account,
+                    kind=job.kind,
+                    state=job.state,
+                    by_hand=job.by_hand,
+                    doubtful=job.doubt_at is not None,
+                )
                 for job in self.jobs.values()
                 if job.state not in FINAL
             ),
@@ -214,6 +225,7 @@ class Case(Struct, kw_only=True):
             link.told_status,
             link.told_paid,
             msgspec.json.encode(sorted(link.told_parcels)).decode(),
+            link.doubled_as,
         )
 
     def _write_job(self, batch: Batch, job: JobRecord) -> None:

@@ -47,8 +47,10 @@ class Lock:
         os.pwrite(self._file, str(os.getpid()).encode(), 0)
 
     def release(self) -> None:
-        """Lets another daemon in."""
-        os.close(self._file)
+        """Lets another daemon in; may be repeated."""
+        file, self._file = self._file, -1
+        if file >= 0:
+            os.close(file)
 
 
 def prepare(data_dir: Path) -> tuple[Path, str]:
@@ -70,8 +72,7 @@ def prepare(data_dir: Path) -> tuple[Path, str]:
     finally:
         connection.close()
     if not mark.exists():
-        mark.write_text(installation + "\n", encoding="ascii")
-        mark.chmod(0o600)
+        _mark(mark, installation)
     elif mark.read_text(encoding="ascii").strip() != installation:
         raise StoreRefusedError(
             f"{path} belongs to another installation than {mark} names; put back the store that was here"
@@ -103,7 +104,23 @@ def confirm(journal_mode: str, synchronous: int) -> None:
         )
 
 
+def _mark(mark: Path, installation: str) -> None:
+    draft = mark.with_name(f"{MARK}.new")
+    draft.write_text(installation + "\n", encoding="ascii")
+    draft.chmod(0o600)
+    draft.replace(mark)
+
+
 def _create(path: Path) -> None:
+    """Makes the store beside its place, so that a start that is killed leaves no half of one behind."""
+    draft = path.with_name(f"{path.name}.new")
+    for left in path.parent.glob(f"{draft.name}*"):
+        left.unlink()
+    _fill(draft)
+    draft.replace(path)
+
+
+def _fill(path: Path) -> None:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     connection = sqlite3.connect(path, isolation_level=None)
     try:

@@ -110,6 +110,7 @@ class Store:
 
     async def rollback(self) -> None:
         """Ends the transaction with nothing written; harmless outside of one."""
+        self._documents.clear()  # what this round brought is not on disk
         if self._db.in_transaction:
             await self._db.execute("rollback")
 
@@ -119,9 +120,10 @@ class Store:
 
     async def known(self, account: str, external_ids: Iterable[str]) -> dict[str, Known]:
         """Which of these orders are there, by external id."""
+        # "cross join" here and below: SQLite begins with the left side, and does not read all rows of the account
         rows = await self.fetch(
             "select o.id, o.external_id, o.digest, o.stage, o.updated_at from json_each(?) j"
-            " join orders o on o.account = ? and o.external_id = j.value",
+            " cross join orders o on o.account = ? and o.external_id = j.value",
             (_json(list(external_ids)), account),
         )
         return {row[1]: _known(row) for row in rows}
@@ -130,7 +132,7 @@ class Store:
         """Which known orders carry these lines, by line id."""
         rows = await self.fetch(
             "select o.id, o.external_id, o.digest, o.stage, o.updated_at, l.line_id from json_each(?) j"
-            " join line l on l.account = ? and l.line_id = j.value join orders o on o.id = l.order_id",
+            " cross join line l on l.account = ? and l.line_id = j.value join orders o on o.id = l.order_id",
             (_json(list(line_ids)), account),
         )
         return {row[5]: _known(row) for row in rows}
@@ -138,7 +140,8 @@ class Store:
     async def referred(self, account: str, references: Iterable[str]) -> dict[str, int]:
         """The orders that stand in this shop under these references."""
         rows = await self.fetch(
-            "select l.reference, l.order_id from json_each(?) j join link l on l.account = ? and l.reference = j.value",
+            "select l.reference, l.order_id from json_each(?) j"
+            " cross join link l on l.account = ? and l.reference = j.value",
             (_json(list(references)), account),
         )
         return dict(rows)
@@ -147,7 +150,7 @@ class Store:
         """Which of these ids are kept as malformed, and why."""
         rows = await self.fetch(
             "select m.external_id, m.reason from json_each(?) j"
-            " join malformed m on m.account = ? and m.external_id = j.value",
+            " cross join malformed m on m.account = ? and m.external_id = j.value",
             (_json(list(external_ids)), account),
         )
         return dict(rows)
@@ -287,6 +290,7 @@ def _link(row: Any) -> LinkRecord:  # a sqlite row
         told_status=row[7],
         told_paid=None if row[8] is None else bool(row[8]),
         told_parcels=frozenset(msgspec.json.decode(row[9], type=list[str])),
+        doubled_as=row[10],
     )
 
 
@@ -301,14 +305,14 @@ _JOB_COLUMNS = (
 # the very words of the index `job_due`: without them SQLite can't tell that it may use it, and reads every job
 _OPEN = "job.state in ('waiting', 'sending', 'unsure')"
 _DUE = (
-    f"select * from (select {_JOB_COLUMNS} from job where account = ?1 and state = '{{state}}' and due <= ?2"
+    f"select * from (select {_JOB_COLUMNS} from job where account = ?1 and state = '{{state}}' and due <= ?2"  # noqa: S608 - fixed names
     f" and {_OPEN} order by due, id limit ?3)"
 )
 _ORDERS = f"select {ORDER_COLUMNS} from json_each(?) j join orders o on o.id = j.value"  # noqa: S608 - fixed names
 _JOBS = f"select {_JOB_COLUMNS} from json_each(?) j join job on job.order_id = j.value order by job.id"  # noqa: S608 - fixed names
 _LINKS = (
     "select l.order_id, l.account, l.shop_order, l.number, l.reference, l.linked_at, l.total, l.told_status,"
-    " l.told_paid, l.told_parcels from json_each(?) j join link l on l.order_id = j.value"
+    " l.told_paid, l.told_parcels, l.doubled_as from json_each(?) j join link l on l.order_id = j.value"
 )
 _PARCELS = (
     "select p.order_id, p.number, p.carrier from json_each(?) j join parcel p on p.order_id = j.value"

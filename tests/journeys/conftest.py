@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from plugins.allegro.simulator import AllegroSimulator
-from tests.journeys.world import Shop, World
+from tests.journeys.scripted_shop import Shop
+from tests.journeys.world import World
 
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    """Both simulators serving the same twelve products, the account logged in, the settings written; nothing runs yet."""
+    """Both simulators with the same twelve products, the account logged in, the settings written; nothing runs yet."""
     async with AllegroSimulator(seed=5) as market, Shop() as shop:
         shop.fill_with(market)
         world = World(tmp_path, market, shop)

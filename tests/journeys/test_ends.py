@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 from aiohttp import web
 
 from orderferry.testing.simulator import Fate, Handle, Simulator
-from tests.journeys.world import STOCK, Hold, World, eventually, seeded
+from tests.journeys.scripted_shop import STOCK, Hold
+from tests.journeys.world import World, eventually, seeded
 
 ORDERS = 40
 KILLS = 6
@@ -113,7 +115,7 @@ async def test_killed_before_the_shop_did_anything_it_sends_the_order_again(worl
     assert len(world.shop.of(form)) == 1
 
 
-async def test_sigterm_waits_for_the_open_request_and_begins_no_other(world: World) -> None:
+async def test_sigterm_waits_for_the_open_request_and_leaves_no_doubt(world: World) -> None:
     form = world.sell()
     hold = world.shop.holds[form] = Hold()
     await world.start()
@@ -127,12 +129,10 @@ async def test_sigterm_waits_for_the_open_request_and_begins_no_other(world: Wor
     hold.release.set()
     assert await world.ended(30) == 0
     assert world.shop.posts.count(form) == 1
-    before = world.shop.posts.count(later)  # it may have been claimed before the signal, never after it
     await world.start()
     await world.forwarded(later)
     assert (await world.entries("daemon_started"))[-1]["data"]["in_doubt"] == 0
     assert world.shop.posts.count(later) == 1
-    assert before in {0, 1}
     assert (await world.forwarded(form))["shop_order"] == str(world.shop.of(form)[0]["id"])
     assert world.shop.posts.count(form) == 1
 
@@ -152,9 +152,6 @@ async def test_sigterm_begins_nothing_new(world: World) -> None:
         hold.release.set()
     assert await world.ended(30) == 0
     assert world.shop.posts == under_way
-    import sqlite3
-    print(len(under_way), sqlite3.connect(world.data/"orders.db").execute("select id,state,reason,attempt from job").fetchall())
-    print(world.log.read_text()[-3000:])
     await world.start()
     for form in forms:
         await world.forwarded(form)
@@ -176,3 +173,43 @@ async def test_sigterm_leaves_a_request_that_is_never_answered_in_doubt(world: W
     assert world.shop.posts == [form]
     number = (await world.known(form))["id"]
     assert await world.entries("job_unsure", order=number, error="the daemon was stopped before the answer came")
+
+
+async def test_sigterm_ends_those_who_follow_and_those_who_fetch(world: World) -> None:
+    """Neither an open event stream nor a fetch under way keeps the daemon from ending in time."""
+    await world.start()
+    await world.forwarded(world.sell())
+    following = await world.begin("tail", "--after", "0", "--json")
+    assert following.stdout is not None
+    async with asyncio.timeout(20):
+        first = json.loads(await following.stdout.readline())
+    assert first["kind"] == "daemon_started"
+    reads = Reads(world.simulator)
+    fetching = asyncio.create_task(world.cli("fetch", seconds=30))
+    await eventually(lambda: reads.held, "the marketplace is being read")
+    began = asyncio.get_running_loop().time()
+    world.terminate()
+    assert await world.ended(30) == 0
+    assert asyncio.get_running_loop().time() - began < 15
+    reads.release.set()
+    out, err = await following.communicate()
+    kinds = [json.loads(line)["kind"] for line in out.splitlines()]
+    assert {"order_new", "job_made", "job_done"} <= set(kinds)
+    assert following.returncode == 3
+    assert "Traceback" not in err.decode() + (await fetching).err
+
+
+class Reads:
+    """Holds every read of a simulator back, until `release`."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self.held = 0
+        self.release = asyncio.Event()
+        end = simulator._end
+
+        async def watched(request: web.Request, handle: Handle, fate: Fate) -> web.StreamResponse:
+            self.held += 1
+            await self.release.wait()
+            return await end(request, handle, fate)
+
+        simulator._end = watched  # type: ignore[method-assign] # the test stands in between

@@ -6,7 +6,8 @@ import asyncio
 from decimal import Decimal
 
 from orderferry.testing.simulator import Fate
-from tests.journeys.world import MARKET, SHOP, STOCK, Json, World, eventually
+from tests.journeys.scripted_shop import STOCK, Json
+from tests.journeys.world import MARKET, SHOP, World, eventually
 
 
 def notes(order: Json) -> dict[str, str]:
@@ -72,7 +73,7 @@ async def test_cash_on_delivery_is_forwarded_unpaid_and_not_read_back_as_paid(wo
 
 
 async def test_whatever_happens_to_an_answer_the_order_stands_in_the_shop_once(world: World) -> None:
-    fates = [fate for fate in Fate if fate is not Fate.GOOD]
+    fates: list[Fate] = [fate for fate in Fate if fate is not Fate.GOOD]
     forms = {fate: world.sell({"SKU-005": 1}) for fate in fates}
     world.shop.endings = {form: [fate] for fate, form in forms.items()}
     await world.start()
@@ -92,28 +93,39 @@ async def test_whatever_happens_to_an_answer_the_order_stands_in_the_shop_once(w
     assert world.shop.stock()["SKU-005"] == STOCK - len(forms)
 
 
-async def test_an_order_that_the_shop_shows_late_is_not_sent_again(world: World) -> None:
-    world.shop.late = 3  # so many lists do not show it yet
-    world.settings[f"shops.{SHOP}"] |= {"settle": "6s", "poll_every": "10m"}
+async def test_before_the_settle_window_is_over_an_unanswered_order_is_only_looked_for(world: World) -> None:
+    world.shop.late = 9  # so many lists do not show an order whose answer was lost
+    world.settings[f"shops.{SHOP}"] |= {"settle": "5s", "poll_every": "10m"}
     world.write_config()
-    form = world.sell()
-    world.shop.endings = {form: [Fate.LOST]}
+    late, absent = world.sell(), world.sell()
+    world.shop.endings = {late: [Fate.LOST], absent: [Fate.DROPPED]}
+    posted: list[tuple[str, float]] = []
+    heard, clock = world.shop.heard, asyncio.get_running_loop().time
+
+    def timed(form: str) -> None:
+        heard(form)
+        posted.append((form, clock()))
+
+    world.shop.heard = timed
     await world.start()
-    await world.forwarded(form, seconds=30)
-    assert world.shop.posts.count(form) == 1
-    number = (await world.known(form))["id"]
-    assert await world.entries("job_looked", order=number, found=False)
+    for form in (late, absent):
+        await world.forwarded(form, seconds=30)
+        assert await world.entries("job_looked", order=(await world.known(form))["id"], found=False)
+    assert [form for form, _ in posted if form == late] == [late]
+    first, second = [at for form, at in posted if form == absent]
+    assert second - first >= 5
+    assert len(world.shop.of(late)) == len(world.shop.of(absent)) == 1
 
 
 async def test_many_orders_with_faults_on_both_sides_all_arrive_once(world: World) -> None:
     world.simulator.random.seed(3)
     world.shop.random.seed(4)
-    rate = {fate: 0.02 for fate in Fate if fate is not Fate.GOOD}
+    rate: dict[Fate, float] = {fate: 0.006 for fate in Fate if fate is not Fate.GOOD}
     world.simulator.faults.rates, world.shop.faults.rates = dict(rate), dict(rate)
     world.settings[f"marketplaces.{MARKET}"]["sweep_every"] = "2s"
     world.write_config()
     await world.start()
-    world.simulator.start_run(30, 4, seed=9)
+    world.simulator.start_run(30, 2.5, seed=9)
     await eventually(lambda: not world.simulator.running, "the script is over")
     must = world.market.summary()["must"]
     await eventually(lambda: all(world.shop.of(form) for form in must), "all orders are in the shop", seconds=40)

@@ -66,7 +66,9 @@ async def test_a_damaged_store_is_refused(world: World) -> None:
     path = await used(world)
     whole = path.read_bytes()
     for offset in (8192, 3 * 8192):  # pages of tables
-        path.write_bytes(whole[:offset] + bytes(byte ^ 0xFF for byte in whole[offset : offset + 200]) + whole[offset + 200 :])
+        path.write_bytes(
+            whole[:offset] + bytes(byte ^ 0xFF for byte in whole[offset : offset + 200]) + whole[offset + 200 :]
+        )
         said = await refused(world, 78)
         assert f"{path} is damaged" in said.err
         assert "backup" in said.err
@@ -117,12 +119,50 @@ async def test_a_missing_key_is_refused(world: World) -> None:
     assert not (world.data / "key").exists()
 
 
+KILL = "os.kill(os.getpid(), 9)"
+AT_REPLACING = """
+import os
+was, count = os.replace, []
+def replace(source, target):
+    count.append(target)
+    if len(count) == {place}:
+        {what}
+    was(source, target)
+os.replace = replace
+"""
+
+
+@pytest.mark.parametrize(
+    "prelude",
+    [
+        pytest.param(
+            f"import os\nimport daemon.store.connection as c\nc._statements = lambda _: {KILL}\n", id="making the store"
+        ),
+        pytest.param(AT_REPLACING.format(place=1, what=KILL), id="putting the store in its place"),
+        pytest.param(AT_REPLACING.format(place=2, what=KILL), id="marking the installation"),
+    ],
+)
+async def test_a_first_start_that_was_killed_halfway_is_simply_done_again(world: World, prelude: str) -> None:
+    form = world.sell()
+    await world.start(prelude=prelude, wait=False)
+    assert await world.ended() == -signal.SIGKILL
+    await world.start()
+    await world.forwarded(form)
+    assert await world.stop() == 0
+    assert not list(world.data.glob("*.new"))
+    await world.start()  # and the installation is whole
+    await world.settled()
+    assert len(world.shop.of(form)) == 1
+
+
 @pytest.mark.parametrize(
     ("written", "instead", "line", "sentence"),
     [
         pytest.param('poll_every = "0.2s"', 'poll_every = "soon"', 11, "is not a duration", id="value"),
         pytest.param('client_id = "', 'clientid = "', 9, "client_id", id="name"),
-        pytest.param('platform = "woocommerce"', 'platform = "woocomerce"', 15, 'did you mean "woocommerce"', id="platform"),
+        pytest.param(
+            'platform = "woocommerce"', 'platform = "woocomerce"', 15, 'did you mean "woocommerce"', id="platform"
+        ),
         pytest.param('platform = "allegro"', 'platform = "allegro', 6, "a closing quote is missing", id="quote"),
     ],
 )

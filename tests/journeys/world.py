@@ -1,9 +1,8 @@
-"""The world of a journey: both simulators in the test's own loop, the real daemon as a process, its socket, its verbs."""
+"""The world of a journey: both simulators in the test's own loop, the real daemon as a process, its socket."""
 
 from __future__ import annotations
 
 import asyncio
-import inspect
 import json
 import os
 import random
@@ -11,43 +10,36 @@ import signal
 import sqlite3
 import sys
 import time
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import aiohttp
-from aiohttp import web
 
 from daemon.vault import TokenFiles, Vault
 from orderferry.oauth import Tokens
-from orderferry.testing.simulator import Fate, Handle
 from plugins.allegro.simulator import CLIENT_ID, CLIENT_SECRET, AllegroSimulator
-from plugins.shops.woocommerce.simulator import KEY, SECRET, V3, WooSimulator
-from plugins.shops.woocommerce.simulator_answers import WpError
+from plugins.shops.woocommerce.simulator import KEY, SECRET
+from tests.journeys.scripted_shop import Json, Shop
 
 T = TypeVar("T")
-Json = dict[str, Any]  # a JSON object of the API or of a simulator
-Spoil = Callable[[web.Request, web.StreamResponse], Awaitable[web.StreamResponse]]
 
 PROGRAM = "from daemon.cli import main; main()"
 PATIENCE = 20.0
 PAUSE = 0.01
-STOCK = 1_000
 MARKET, SHOP = "allegro-main", "my-shop"
 MISHAPS = ("Traceback", "round_failed", "round_split", "dispatch_failed", "outcome_not_stored", "poller_ended")
 
 
-async def eventually(
-    condition: Callable[[], T | Awaitable[T]], what: str, *, seconds: float = PATIENCE, pause: float = PAUSE
+async def first(
+    asked: Callable[[], Awaitable[T | None]], what: str, *, seconds: float = PATIENCE, pause: float = PAUSE
 ) -> T:
-    """The first true value of the condition; fails, saying what never came, when none came in time."""
+    """The first true answer; fails, saying what never came, when none came in time."""
     until = time.monotonic() + seconds
     while True:
-        value = condition()
-        found: T = await value if inspect.isawaitable(value) else value
+        found = await asked()
         if found:
             return found
         if time.monotonic() > until:
@@ -55,71 +47,13 @@ async def eventually(
         await asyncio.sleep(pause)
 
 
-@dataclass
-class Hold:
-    """An answer that is kept back after the shop has committed the order."""
+async def eventually(condition: Callable[[], object], what: str, *, seconds: float = PATIENCE) -> None:
+    """Returns as soon as the condition is true; fails, saying what never came."""
 
-    committed: asyncio.Event = field(default_factory=asyncio.Event)
-    release: asyncio.Event = field(default_factory=asyncio.Event)
+    async def asked() -> object:
+        return condition()
 
-
-class Shop(WooSimulator):
-    """The simulated shop, whose answers to POST /orders a test can decide by the marketplace order they carry.
-
-    `endings` are fates for that order's next POSTs, `holds` keep the answer back, `spoilt` replaces it once. `posts`
-    are the POSTs in the order in which they came, `heard` is told of each before anything is done.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(samples=False)
-        self.endings: dict[str, list[Fate]] = {}
-        self.holds: dict[str, Hold] = {}
-        self.spoilt: dict[str, Spoil] = {}
-        self.posts: list[str] = []
-        self.heard: Callable[[str], None] = lambda _: None
-        self.refuses_keys = False
-
-    def _admit(self, request: web.Request) -> None:
-        if self.refuses_keys:
-            raise WpError(401, "woocommerce_rest_authentication_error", "Consumer secret is invalid.")
-        super()._admit(request)
-
-    async def _end(self, request: web.Request, handle: Handle, fate: Fate) -> web.StreamResponse:
-        if (request.method, request.path) != ("POST", f"{V3}/orders"):
-            return await super()._end(request, handle, fate)
-        form = _source(json.loads(await request.read()))
-        self.posts.append(form)
-        self.heard(form)
-        if self.endings.get(form):
-            fate = self.endings[form].pop(0)
-        answer = await super()._end(request, handle, fate)
-        hold = self.holds.pop(form, None)
-        if hold is not None:
-            hold.committed.set()
-            await hold.release.wait()
-        spoil = self.spoilt.pop(form, None)
-        return answer if spoil is None else await spoil(request, answer)
-
-    def of(self, form: str) -> list[Json]:
-        """The shop's orders that carry this marketplace order; more than one is a broken promise."""
-        return [order for order in self.shop.orders.values() if _source(order) == form]
-
-    def stock(self) -> dict[str, int]:
-        """Pieces by SKU."""
-        return {product.sku: product.stock for product in self.shop.products.values()}
-
-    def fill_with(self, market: AllegroSimulator) -> None:
-        """Puts the marketplace's offers on the shelves."""
-        self.load(
-            [
-                {"sku": one.sku, "ean": one.ean, "name": one.name, "price": str(one.price), "stock": STOCK}
-                for one in market.market.offers.values()
-            ]
-        )
-
-
-def _source(order: Mapping[str, Any]) -> str:
-    return next((str(one["value"]) for one in order.get("meta_data", []) if one["key"] == "_orderferry_order"), "")
+    await first(asked, what, seconds=seconds)
 
 
 @dataclass(frozen=True)
@@ -204,7 +138,7 @@ class World:
         """Starts the daemon; `prelude` is Python that its process runs first. Returns when its socket answers."""
         self.process = await self._spawn(prelude, "run", "--config", str(self.config))
         if wait:
-            await eventually(self._up, "the daemon answers at its socket", seconds=30)
+            await first(self._up, "the daemon answers at its socket", seconds=30)
 
     async def kill(self) -> None:
         """kill -9, at this very moment."""
@@ -269,18 +203,23 @@ class World:
             self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=10))
         return self._session
 
-    async def cli(self, *words: str, seconds: float = 20, prelude: str = "") -> Said:
-        """`orderferry WORDS` as a process of its own."""
-        process = await asyncio.create_subprocess_exec(
+    async def begin(self, *words: str) -> asyncio.subprocess.Process:
+        """`orderferry WORDS` as a process that goes on; the test sees to its end."""
+        pipe = asyncio.subprocess.PIPE
+        return await asyncio.create_subprocess_exec(
             sys.executable,
             "-c",
-            prelude + PROGRAM,
+            PROGRAM,
             *words,
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+            stdout=pipe,
+            stderr=pipe,
             env=self._environ(),
         )
+
+    async def cli(self, *words: str, seconds: float = 20) -> Said:
+        """`orderferry WORDS`, to its end."""
+        process = await self.begin(*words)
         try:
             async with asyncio.timeout(seconds):
                 out, err = await process.communicate()
@@ -303,12 +242,10 @@ class World:
     async def entry(self, kind: str, *, seconds: float = PATIENCE, **wanted: object) -> Json:
         """The first such row of the journal, as soon as there is one."""
 
-        async def first() -> Json | None:
+        async def there() -> Json | None:
             return next(iter(await self.entries(kind, **wanted)), None)
 
-        found = await eventually(first, f"the journal says {kind} {wanted}", seconds=seconds)
-        assert found is not None
-        return found
+        return await first(there, f"the journal says {kind} {wanted}", seconds=seconds)
 
     async def order(self, form: str) -> Json | None:
         """What the hub knows of a marketplace order; None while it is unknown."""
@@ -322,9 +259,7 @@ class World:
             found = await self.order(form)
             return found if found and all(found[key] == value for key, value in fields.items()) else None
 
-        found = await eventually(there, f"the hub knows {form} with {fields}")
-        assert found is not None
-        return found
+        return await first(there, f"the hub knows {form} with {fields}")
 
     async def forwarded(self, form: str, *, shop: str = SHOP, seconds: float = PATIENCE) -> Json:
         """The hub's link of the order with the shop, as soon as there is one."""
@@ -333,9 +268,7 @@ class World:
             found = await self.order(form)
             return next((one for one in (found or {"links": []})["links"] if one["account"] == shop), None)
 
-        found = await eventually(link, f"{form} stands in {shop}", seconds=seconds, pause=0.03)
-        assert found is not None
-        return found
+        return await first(link, f"{form} stands in {shop}", seconds=seconds, pause=0.03)
 
     async def job(self, form: str, kind: str = "add_order", *, state: str | None = None, account: str = SHOP) -> Json:
         """The order's newest job of this kind, as soon as there is one in this state."""
@@ -346,9 +279,7 @@ class World:
             newest = max(jobs, key=lambda one: int(one["id"]), default=None)
             return newest if newest and state in {None, newest["state"]} else None
 
-        found = await eventually(there, f"{form} has a job {kind} that is {state}", pause=0.03)
-        assert found is not None
-        return found
+        return await first(there, f"{form} has a job {kind} that is {state}", pause=0.03)
 
     async def settled(self, seconds: float = PATIENCE) -> None:
         """Returns when no job is unfinished."""
@@ -356,7 +287,7 @@ class World:
         async def done() -> bool:
             return not (await self.api("status"))["jobs"]
 
-        await eventually(done, "no job is unfinished", seconds=seconds, pause=0.03)
+        await first(done, "no job is unfinished", seconds=seconds, pause=0.03)
 
     async def account(self, name: str, **fields: object) -> Json:
         """The account, as soon as these fields of it are so."""
@@ -365,9 +296,7 @@ class World:
             found: Json = await self.api(f"accounts/{name}")
             return found if all(found[key] == value for key, value in fields.items()) else None
 
-        found = await eventually(there, f"{name} is {fields}", pause=0.03)
-        assert found is not None
-        return found
+        return await first(there, f"{name} is {fields}", pause=0.03)
 
     async def polls(self, more: int = 3) -> None:
         """Returns when the marketplace has been asked for its events so many times more: time has truly passed."""

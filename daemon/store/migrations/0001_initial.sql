@@ -69,6 +69,7 @@ create table link (
     told_status text,
     told_paid integer,
     told_parcels text not null default '[]',
+    doubled_as text,  -- a second order of the shop with the same reference, once it was met
     primary key (order_id, account)
 ) without rowid;
 
