@@ -6,11 +6,12 @@ import random
 import re
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 
 import msgspec
 
 from daemon.core import forwarding
-from orderferry import Duration, ProductKey, Secret, Url
+from orderferry import Secret, Url
 from plugins.allegro import mapping as allegro
 from plugins.allegro.simulator_form import Offer, default_offers
 from plugins.allegro.simulator_state import Market
@@ -26,7 +27,6 @@ STOCK = 10_000_000
 METHODS = ("courier", "point", "courier", "cod", "point", "letter")
 STATUSES = {"new": "processing"}
 EXTERNAL_ID = re.compile(rb'"key":"_orderferry_order","value":"([0-9a-f-]{36})"')
-SETTLE = Duration(seconds=420)
 
 
 def stocked_offers() -> list[Offer]:
@@ -83,7 +83,7 @@ def answers(seed: int, orders: int, shop: SimShop, now: Callable[[], datetime]) 
         enabled=True,
         prices_include_tax=True,
         classes=tuple(shop.taxes.classes),
-        rates=(Rate(id=rate.id, tax_class="", percent=allegro.Decimal(23), country="PL"),),
+        rates=(Rate(id=rate.id, tax_class="", percent=Decimal(23), country="PL"),),
     )
     found: dict[bytes, bytes] = {}
     for number, (form_id, kept) in enumerate(market.forms.items(), 1):
@@ -98,7 +98,7 @@ def answers(seed: int, orders: int, shop: SimShop, now: Callable[[], datetime]) 
             mark=f"ferryaaaaaaaan{number}",
             passing=forwarding.Passing(statuses=STATUSES),
         )
-        matches = [known[ProductKey(sku=line.sku).sku or ""] for line in told.lines]
+        matches = [known[line.sku or ""] for line in told.lines]
         body = woocommerce.draft(told, matches, rules, settings).body
         found[form_id.encode()] = msgspec.json.encode(shown_order(shop.add_order(body), None))
     return found

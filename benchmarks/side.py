@@ -7,6 +7,7 @@ is, then obeys lines of JSON on its standard input, each answered by one:
     {"do": "begin"}                                              forget what was counted; a round begins
     {"do": "wait"}                                               answered when the shop has all of them
     {"do": "calls", "file": PATH}                                write down the round's calls
+    {"do": "first"}                                              when the round's very first request came
 
 Times are of the machine's one monotonic clock, so those of two processes can be compared.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import bisect
 import sys
 import time
 from collections import deque
@@ -51,6 +53,7 @@ class Round:
 
     def __init__(self, wanted: int) -> None:
         self.wanted = wanted
+        self.first: float | None = None  # the very first request, whatever it asks
         self.began: float | None = None
         self.ended: float | None = None
         self.arrived = 0
@@ -58,7 +61,9 @@ class Round:
         self.done = asyncio.Event()
 
     def note(self, method: str, target: str, head: Mapping[str, str] | bytes, body: bytes, gives: int) -> None:
-        """A request, just before it is answered; what comes before the round begins, or after it has ended, is not one of it."""
+        """A request, just before it is answered; what comes before the round begins or after its end is none of it."""
+        if self.first is None:
+            self.first = time.monotonic()
         if self.began is None or self.done.is_set():
             return
         if not self.calls.calls:
@@ -82,15 +87,14 @@ class Round:
 class Market:
     """The marketplace: the journal, the forms, the list of forms."""
 
-    def __init__(self) -> None:
-        self.simulator = _RecordedAllegro(self) if FULL else AllegroSimulator()
+    def __init__(self, *, full: bool) -> None:
+        self.full = full
+        self.simulator = _RecordedAllegro(self) if full else AllegroSimulator()
         self.round = Round(0)
-        self.lean = not FULL
         self._seen: set[str] = set()
         self._events: list[tuple[int, bytes]] = []
         self._forms: dict[str, bytes] = {}
         self._changed: list[tuple[str, bytes]] = []
-        self._pages: dict[tuple[str, int], tuple[bytes, int]] = {}
 
     def told(self, port: int) -> dict[str, str]:
         """Where it is, and the account's keys."""
@@ -111,14 +115,13 @@ class Market:
         self._forms = {name: msgspec.json.encode(kept.form) for name, kept in market.forms.items()}
         self._changed = sorted((kept.form["updatedAt"], self._forms[name]) for name, kept in market.forms.items())
         self._events = [(int(event["id"]), msgspec.json.encode(event)) for event in market.events] if journal else []
-        if FULL:
+        if self.full:
             self.simulator.market = market
 
     def begin(self, orders: int) -> None:
         """A round begins."""
         self.round = Round(orders)
         self._seen.clear()
-        self._pages.clear()
 
     def note(self, method: str, target: str, head: bytes, body: bytes, gives: int) -> None:
         """For the lean server."""
@@ -153,14 +156,10 @@ class Market:
         return joined(page, "events"), len(page)
 
     def _after(self, number: int) -> list[tuple[int, bytes]]:
-        import bisect  # noqa: PLC0415
-
         at = bisect.bisect_right(self._events, (number, b"\xff"))
         return self._events[at : at + PAGE]
 
     def _list(self, target: str) -> tuple[bytes, int]:
-        import bisect  # noqa: PLC0415
-
         query = {name: values[0] for name, values in parse_qs(urlsplit(target).query).items()}
         if "status" in query:  # forms that aren't ready: there are none
             return joined([], "checkoutForms"), 0
@@ -172,8 +171,9 @@ class Market:
 class Shop:
     """The shop: takes orders."""
 
-    def __init__(self) -> None:
-        self.simulator = _RecordedWoo(self) if FULL else WooSimulator(samples=False)
+    def __init__(self, *, full: bool) -> None:
+        self.full = full
+        self.simulator = _RecordedWoo(self) if full else WooSimulator(samples=False)
         self.simulator.shop = purchases.new_shop(now)
         self.round = Round(0)
         self._answers: dict[bytes, bytes] = {}
@@ -185,7 +185,7 @@ class Shop:
     def prepare(self, orders: int, seed: int, *, journal: bool) -> None:  # noqa: ARG002 - a shape shared with the market
         """An empty shop, with the answers to what will come."""
         self.simulator.shop = purchases.new_shop(now)
-        if not FULL:
+        if not self.full:
             made = purchases.answers(seed, orders, self.simulator.shop, now)
             self._answers = {key: answer(body, WP_JSON, status="201 Created") for key, body in made.items()}
             self.simulator.shop = purchases.new_shop(now)
@@ -243,17 +243,14 @@ class _RecordedWoo(WooSimulator):
         return done
 
 
-FULL = False
-
-
-async def serve(name: str) -> None:
+async def serve(name: str, *, full: bool) -> None:
     """Serves until standard input ends."""
-    side = Market() if name == "market" else Shop()
+    side = Market(full=full) if name == "market" else Shop(full=full)
     simulator: Simulator = side.simulator
     await simulator.start()
     port = int(simulator.url.rpartition(":")[2])
     lean = LeanServer(side.quick, side.note, port)
-    if not FULL:
+    if not full:
         await lean.start()
         port = lean.port
     say(side.told(port))
@@ -275,7 +272,9 @@ async def serve(name: str) -> None:
                 say({"ended": side.round.ended})
             case "calls":
                 write(Path(told["file"]), side.round.calls)
-                say({"began": side.round.began, "calls": len(side.round.calls.calls), "cpu": time.process_time()})
+                say({"began": side.round.began})
+            case "first":
+                say({"first": side.round.first})
             case other:
                 raise ValueError(f"there is nothing called {other!r} to do")
     await lean.stop()
@@ -297,5 +296,4 @@ if __name__ == "__main__":
     parser.add_argument("side", choices=("market", "shop"))
     parser.add_argument("--full", action="store_true")
     options = parser.parse_args()
-    FULL = options.full
-    asyncio.run(serve(options.side))
+    asyncio.run(serve(options.side, full=options.full))

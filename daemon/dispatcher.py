@@ -15,13 +15,14 @@ from datetime import timedelta
 
 import structlog
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from daemon.accounts import Accounts, AccountState, Turn, tell_turn
 from daemon.core import forwarding
 from daemon.core.job import JobKind, JobState
 from daemon.core.retry import Cause, Failure, classify
 from daemon.outcomes import Outcome, Said
-from daemon.round import Claimed, Room, Rounds
+from daemon.round import Claimed, FatalStoreError, Room, Rounds
 from orderferry import Capability, Clock, Malformed, OrderRef, Parcel, PaymentState, ShopOrder
 
 log = structlog.get_logger("orderferry.dispatcher")
@@ -292,7 +293,19 @@ class Dispatcher:
         )
 
     def _report(self, outcome: Outcome) -> None:
-        self._keep(asyncio.create_task(self._rounds.outcome(outcome)))
+        self._keep(asyncio.create_task(self._store(outcome)))
+
+    async def _store(self, outcome: Outcome) -> None:
+        try:
+            await self._rounds.outcome(outcome)
+        except FatalStoreError:
+            raise
+        except Exception as error:
+            if outcome.shop_order is None:
+                raise
+            # what the plugin has put into its answer can't be written; that it is in doubt can
+            failure = classify(error, sent=True)
+            await self._rounds.outcome(replace(outcome, shop_order=None, failure=failure))
 
     def _tell_turn(self, state: AccountState, turn: Turn) -> None:
         if turn is not Turn.SAME:

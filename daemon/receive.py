@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from daemon.core.intake import Known, Verdict, changed_fields, compare, latest, replaced_by
 from daemon.core.job import JobKind, JobState
@@ -67,14 +68,34 @@ class Received(Struct, frozen=True, kw_only=True):
 
 def unpack(account: str, page: Page, *, merges: bool, caught_up: datetime | None) -> Received:
     """Prepares a page; of an order that a page holds twice, the newest state stays."""
-    encoded = tuple((order, _ENCODER.encode(order)) for order in latest(page.orders))
+    orders: list[Fetched] = []
+    malformed = list(page.malformed)
+    for order in latest(page.orders):
+        try:
+            body = _ENCODER.encode(order)
+        except (TypeError, ValueError) as error:  # a text with half a letter, a value of a wrong type
+            malformed.append(_unwritable(order, error))
+        else:
+            orders.append((order, body, hashlib.blake2b(body, digest_size=16).digest()))
     return Received(
         account=account,
-        page=page,
-        orders=tuple((order, body, hashlib.blake2b(body, digest_size=16).digest()) for order, body in encoded),
+        page=replace(page, malformed=tuple(malformed)),
+        orders=tuple(orders),
         merges=merges,
         caught_up=caught_up,
     )
+
+
+def _unwritable(order: Order, error: Exception) -> MalformedOrder:
+    return MalformedOrder(
+        external_id=_plain(str(order.external_id)).decode(),
+        reason=f"the plugin's order can't be written down ({type(error).__name__})",
+        raw=_plain(repr(order)),
+    )
+
+
+def _plain(text: str) -> bytes:
+    return text.encode("utf-8", "backslashreplace")
 
 
 def receive(desk: Desk, received: Received) -> Counts:

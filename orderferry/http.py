@@ -222,10 +222,10 @@ class Http:
     async def _followed(self, request: Request, *, reads: bool) -> Response:
         response = await self._signed(request, reads=reads)
         for _ in range(HOPS):
-            target = _join(request, response)
-            if not 300 <= response.status < 400 or request.method not in READS or target is None:
+            if not 300 <= response.status < 400 or request.method not in READS:
                 break
-            if target.origin() != URL(request.url).origin():
+            target = _join(request, response)
+            if target is None or target.origin() != URL(request.url).origin():
                 break
             request.url, request.query = str(target), {}
             response = await self._signed(request, reads=reads)

@@ -11,6 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from orderferry.errors import Malformed
 
@@ -21,19 +22,22 @@ MAX_QUANTITY = 1_000_000
 MAX_AMOUNT = Decimal(1_000_000_000)
 
 
-class Value(Struct, frozen=True, kw_only=True, forbid_unknown_fields=False):
-    """What all values share: immutable, compared by content, text of sane length."""
+class Value(Struct, frozen=True, kw_only=True, forbid_unknown_fields=False, gc=False):
+    """What all values share: immutable, compared by content, text of sane length.
+
+    None can hold itself, so the garbage collector is spared looking at them: there are a dozen for each order.
+    """
 
     def __post_init__(self) -> None:
-        for name in self.__struct_fields__:
-            value = getattr(self, name)
+        for value in astuple(self):
             if value.__class__ is str and len(value) > MAX_TEXT:
-                _check_text(type(self).__name__, name, value)
+                for name in self.__struct_fields__:
+                    _check_text(type(self).__name__, name, getattr(self, name))
 
 
-def _check_text(owner: str, name: str, value: str) -> None:
+def _check_text(owner: str, name: str, value: object) -> None:
     limit = MAX_COMMENT if name in _LONG_TEXTS else MAX_TEXT
-    if len(value) > limit:
+    if isinstance(value, str) and len(value) > limit:
         raise Malformed(f"{owner}.{name} has {len(value):,} characters; the longest that makes sense is {limit:,}")
 
 
@@ -47,7 +51,7 @@ def utc(moment: datetime, what: str) -> datetime:
     return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
-class Money(Struct, frozen=True):
+class Money(Struct, frozen=True, gc=False):
     """An amount in a currency (ISO 4217, three capital letters)."""
 
     amount: Decimal

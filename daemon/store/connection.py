@@ -155,6 +155,8 @@ def _verify(connection: sqlite3.Connection, path: Path) -> None:
         raise StoreRefusedError(f"{path} is not an orderferry store; move it away or put back the right one")
     if faults != ["ok"]:
         raise StoreRefusedError(f"{path} is damaged ({faults[0]}). Put it back from a backup")
+    if version < 1:  # every store is born with a schema: to bring this one up would go through the first again
+        raise StoreRefusedError(f"{path} is damaged (schema {version}). Put it back from a backup")
     newest = len(_migrations())
     if version > newest:
         raise StoreRefusedError(

@@ -181,11 +181,7 @@ class Store:
 
     async def next_due(self, accounts: Iterable[str], besides: Iterable[int]) -> int | None:
         """When the next job of these accounts is due, but for the jobs named; None when none is."""
-        rows = await self.fetch(
-            "select min(job.due) from json_each(?) j join job on job.account = j.value"  # noqa: S608 - fixed text
-            f" where job.state in ('waiting', 'unsure') and {_OPEN} and job.id not in (select value from json_each(?))",
-            (_json(list(accounts)), _json(list(besides))),
-        )
+        rows = await self.fetch(_NEXT_DUE, (_json(list(accounts)), _json(list(besides))))
         due = rows[0][0]
         return None if due is None else int(due)
 
@@ -307,6 +303,13 @@ _OPEN = "job.state in ('waiting', 'sending', 'unsure')"
 _DUE = (
     f"select * from (select {_JOB_COLUMNS} from job where account = ?1 and state = '{{state}}' and due <= ?2"  # noqa: S608 - fixed names
     f" and {_OPEN} order by due, id limit ?3)"
+)
+_FIRST_DUE = (
+    f"select (select due from job where account = j.value and state = '{{state}}' and {_OPEN}"  # noqa: S608 - fixed names
+    " and id not in (select value from json_each(?2)) order by due limit 1) as due from json_each(?1) j"
+)
+_NEXT_DUE = "select min(due) from ({} union all {})".format(  # noqa: S608 - fixed text; each account's first alone is read
+    *(_FIRST_DUE.format(state=state.value) for state in (JobState.WAITING, JobState.UNSURE))
 )
 _ORDERS = f"select {ORDER_COLUMNS} from json_each(?) j join orders o on o.id = j.value"  # noqa: S608 - fixed names
 _JOBS = f"select {_JOB_COLUMNS} from json_each(?) j join job on job.order_id = j.value order by job.id"  # noqa: S608 - fixed names
