@@ -72,7 +72,7 @@ def retry(number: int, job_id: int, uid: int) -> Act:
         job.attempt = 0
         job.first_tried = None
         desk.touch(case)
-        desk.note(Kind.JOB_RETRIED, order=number, account=job.account, job=job_id, what=job.kind.value, uid=uid)
+        desk.note_job(Kind.JOB_RETRIED, job, uid=uid)
         return Done(text=f"job {job_id} tries again now", order=number, jobs=(job_id,))
 
     return act
@@ -98,12 +98,9 @@ def resolve_found(number: int, job_id: int, shop_order: str, reference: str, uid
             )
         )
         desk.touch(case)
-        desk.note(
+        desk.note_job(
             Kind.JOB_RESOLVED,
-            order=number,
-            account=job.account,
-            job=job_id,
-            what=job.kind.value,
+            job,
             how="found",
             shop_order=shop_order,
             uid=uid,
@@ -125,12 +122,9 @@ def resolve_again(number: int, job_id: int, uid: int) -> Act:
         job.first_tried = None
         job.doubt_at = None
         desk.touch(case)
-        desk.note(
+        desk.note_job(
             Kind.JOB_RESOLVED,
-            order=number,
-            account=job.account,
-            job=job_id,
-            what=job.kind.value,
+            job,
             how="send_again",
             uid=uid,
         )

@@ -109,6 +109,10 @@ class Desk:
         """Writes a row of the journal; what is None is left out."""
         self.write_entry(kind, order, account, job, data)
 
+    def note_job(self, kind: Kind, job: JobRecord, **data: Scalar | list[str]) -> None:
+        """The same about a job."""
+        self.note(kind, order=job.order_id, account=job.account, job=job.id, what=job.kind.value, **data)
+
     def write_entry(self, kind: Kind, order: int | None, account: str | None, job: int | None, data: Data) -> None:
         """The same, with the data as a whole."""
         told: Data = {key: value for key, value in data.items() if value is not None}
@@ -136,12 +140,9 @@ class Desk:
         )
         case.jobs[job.id] = job
         case.jobs_changed.add(job.id)
-        self.note(
+        self.note_job(
             Kind.JOB_MADE,
-            order=case.order.id,
-            account=job.account,
-            job=job.id,
-            what=job.kind.value,
+            job,
             due=job.due.isoformat(),
             why=wanted.why,
         )
@@ -164,12 +165,9 @@ class Desk:
             job = case.jobs[drop.job]
             case.move(job, drop.event)
             job.reason = drop.why
-            self.note(
+            self.note_job(
                 Kind.JOB_CANCELLED,
-                order=order.id,
-                account=job.account,
-                job=job.id,
-                what=job.kind.value,
+                job,
                 why=drop.why,
             )
         for wanted in plan.make:

@@ -50,7 +50,7 @@ def discover(found: tuple[EntryPoint, ...] | None = None) -> Catalogue:
             if not reasons and platform.id in platforms:
                 reasons = (f"another plugin already offers the platform {platform.id}",)
             if reasons:
-                name = str(getattr(platform, "id", platform.__name__))
+                name = str(getattr(platform, "id", getattr(platform, "__name__", entry.name)))
                 refused.append(Refused(name=name, origin=origin, reason="; ".join(reasons)))
             else:
                 platforms[platform.id] = platform

@@ -94,12 +94,9 @@ def _succeeded(desk: Desk, case: Case, job: JobRecord, outcome: Outcome) -> None
     if outcome.moves_status:
         link.told_status = None
     case.link(link)
-    desk.note(
+    desk.note_job(
         Kind.JOB_DONE,
-        order=case.order.id,
-        account=job.account,
-        job=job.id,
-        what=job.kind.value,
+        job,
         attempt=job.attempt + 1,
         sent_at=outcome.sent_at.isoformat(),
         status=said.status,
@@ -123,12 +120,9 @@ def _linked(desk: Desk, case: Case, job: JobRecord, outcome: Outcome, shop_order
             told_paid=outcome.said.paid,
         )
     )
-    desk.note(
+    desk.note_job(
         Kind.JOB_DONE,
-        order=order.id,
-        account=job.account,
-        job=job.id,
-        what=job.kind.value,
+        job,
         attempt=job.attempt + 1,
         sent_at=outcome.sent_at.isoformat(),
         shop_order=shop_order.id,
@@ -170,12 +164,9 @@ def _looked(desk: Desk, case: Case, job: JobRecord, outcome: Outcome) -> None:
         return
     found = outcome.shop_order is not None
     verdict = after_look(found=found, attempt=job.attempt, doubt_at=doubt_at, settle=outcome.settle, now=desk.now)
-    desk.note(
+    desk.note_job(
         Kind.JOB_LOOKED,
-        order=case.order.id,
-        account=job.account,
-        job=job.id,
-        what=job.kind.value,
+        job,
         found=found,
         shop_order=outcome.shop_order.id if outcome.shop_order is not None else None,
         settled_at=None if found else settled.isoformat(),
@@ -197,15 +188,11 @@ def apply_verdict(
     job.due = verdict.due
     job.reason = verdict.reason
     job.attempt += verdict.counts
-    order, account, what = case.order.id, job.account, job.kind.value
     match job.state:
         case JobState.UNSURE if verdict.event is JobEvent.DOUBT and job.doubt_at is not None:
-            desk.note(
+            desk.note_job(
                 Kind.JOB_UNSURE,
-                order=order,
-                account=account,
-                job=job.id,
-                what=what,
+                job,
                 attempt=job.attempt,
                 error=verdict.reason,
                 look_at=job.due.isoformat(),
@@ -213,23 +200,17 @@ def apply_verdict(
                 detail=detail,
             )
         case JobState.PARKED:
-            desk.note(
+            desk.note_job(
                 Kind.JOB_PARKED,
-                order=order,
-                account=account,
-                job=job.id,
-                what=what,
+                job,
                 reason=verdict.reason,
                 command=remedy(job.id, in_doubt=job.kind is JobKind.ADD_ORDER and job.doubt_at is not None),
                 detail=detail,
             )
         case JobState.WAITING:
-            desk.note(
+            desk.note_job(
                 Kind.JOB_LATER,
-                order=order,
-                account=account,
-                job=job.id,
-                what=what,
+                job,
                 attempt=job.attempt,
                 error=verdict.reason,
                 until=job.due.isoformat(),

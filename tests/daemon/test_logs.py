@@ -1,0 +1,109 @@
+"""The log: allowed names alone, nothing that looks like a secret, one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from daemon import logs
+from daemon.logs import ALLOWED, allow, configure, scrub
+from orderferry import Secret
+from orderferry.testing.memory import carries
+
+CANARIES = (
+    "ck_0123456789abcdef0123456789abcdef01234567",
+    "cs_fedcba9876543210fedcba9876543210fedcba98",
+    "kupujaca.zaneta@example.com",
+    "Bearer eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.payload.signature",
+    "Basic Y2tfMDEyMzpjc180NTY3ODk=",
+)
+
+
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
+    """Sets the log up, and answers what it has written."""
+    target = (tmp_path / "log").open("w+b")
+
+    class Stream:
+        buffer = target
+
+        @staticmethod
+        def isatty() -> bool:
+            return False
+
+        @staticmethod
+        def write(text: str) -> None:
+            target.write(text.encode())
+
+        flush = target.flush
+
+    monkeypatch.setattr(logs.sys, "stderr", Stream())
+
+    def written() -> list[dict[str, Any]]:
+        target.flush()
+        return [json.loads(line) for line in (tmp_path / "log").read_bytes().splitlines()]
+
+    yield written
+    structlog.reset_defaults()
+    target.close()
+
+
+def test_each_event_is_one_line_of_json(lines: Any) -> None:
+    configure("info", "json")
+    log = structlog.get_logger()
+    log.info("job_carried_out", job=7, account="my-shop", outcome="done", detail="two\nlines")
+    log.debug("too_fine")
+    log.warning("odd", reason="ż", seconds=0.5, warnings=["a", "b"])
+    first, second = lines()
+    assert (first["event"], first["job"], first["level"], first["detail"]) == (
+        "job_carried_out",
+        7,
+        "info",
+        "two\nlines",
+    )
+    assert first["timestamp"].endswith("Z")
+    assert (second["reason"], second["seconds"], second["warnings"]) == ("ż", 0.5, ["a", "b"])
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+@pytest.mark.parametrize("canary", CANARIES)
+def test_no_secret_and_no_address_gets_through_in_any_value(
+    lines: Any, tmp_path: Path, canary: str, form: str
+) -> None:
+    configure("debug", form)
+    log = structlog.get_logger().bind(account="my-shop")
+    log.info("said", error=f"GET https://x?a={canary} failed", reason=canary)
+    log.info(f"in the event {canary}")
+    log.info("as an object", error=ValueError(canary), path=Path(canary), cause=[canary, {"deep": (canary, 1)}])
+    log.info("as a key", kind={canary: 1}, detail=canary.encode())
+    log.info("under another name", buyer=canary, email=canary, address="Rynek 1", token=canary)
+    try:
+        raise KeyError(canary)
+    except KeyError:
+        log.exception("it broke")
+    if form == "json":
+        assert len(lines()) == 6
+    text = (tmp_path / "log").read_text()
+    needle = canary.partition(" ")[2] or canary
+    assert needle not in text
+    assert not carries(text, [needle])
+    assert "Rynek" not in text
+
+
+def test_what_is_not_on_the_list_is_left_out() -> None:
+    event = {name: "x" for name in (*ALLOWED, "buyer", "comment", "street", "phone", "raw", "body")}
+    assert allow(None, "info", event).keys() == ALLOWED
+
+
+def test_ordinary_words_stay_as_they_are() -> None:
+    event = {"event": "basic checks of ck_1 and a bearer", "count": 3, "missing": None, "new": True}
+    assert scrub(None, "info", dict(event)) == event
+
+
+def test_a_secret_prints_stars() -> None:
+    assert scrub(None, "info", {"error": Secret("hunter22")}) == {"error": "Secret(***)"}
