@@ -44,8 +44,9 @@ LAST_WORD = 2.0
 class Daemon:
     """A running orderferry: `start`, then `wait`, then `stop`, whatever happens in between."""
 
-    def __init__(self, config: Config, catalogue: Catalogue, clock: Clock) -> None:
+    def __init__(self, config: Config, catalogue: Catalogue, clock: Clock, *, restored: bool = False) -> None:
         self.config = config
+        self._restored = restored
         self._catalogue = catalogue
         self._clock = clock
         self._hooks = Hooks()
@@ -60,7 +61,7 @@ class Daemon:
         """Opens the store, the accounts and the socket; raises what makes a start impossible."""
         data_dir = self.config.daemon.data_dir
         vault = Vault.open(data_dir, os.environ, create=not (data_dir / FILE).exists())
-        store = await Store.open(data_dir, vault)
+        store = await Store.open(data_dir, vault, restored=self._restored)
         self._closing.push_async_callback(store.close)
         reader = await Reader.open(store.path, vault)
         self._closing.push_async_callback(reader.close)
@@ -130,7 +131,7 @@ class Daemon:
         self._accounts.add(state)
         try:
             opener.open(settings)
-        except Exception as error:  # noqa: BLE001 - whatever a plugin raises concerns this account alone
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plugin raises concerns this account alone
             state.health = Health.REFUSED
             state.problem = f"its plugin can't be started: {type(error).__name__}: {error}"
             log.warning("account_refused", account=name, error=state.problem)
@@ -150,7 +151,9 @@ class Daemon:
         self._pollers[name] = Poller(self._accounts, state, rounds, self._clock)
 
     async def _recover(self, store: Store, rounds: Rounds) -> int:
-        rows = await store.fetch("select distinct order_id from job where state = 'sending'")
+        # the second condition is the index's own: without it every job that there ever was would be read
+        sending = "state = 'sending' and state in ('waiting', 'sending', 'unsure')"
+        rows = await store.fetch(f"select distinct order_id from job where {sending}")  # noqa: S608 - fixed text
         if not rows:
             return 0
         numbers = [row[0] for row in rows]
@@ -183,8 +186,11 @@ async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def run(config: Path, *, log_format: str = "json") -> int:
-    """Runs the daemon until SIGTERM or SIGINT; 75 when another one has the store, 78 when it must not start so."""
+def run(config: Path, *, log_format: str = "json", restored: bool = False) -> int:
+    """Runs the daemon until SIGTERM or SIGINT; 75 when another one has the store, 78 when it must not start so.
+
+    `restored` says that the store was put back from a backup.
+    """
     catalogue = discover()
     try:
         settings = load(config, catalogue.platforms, os.environ)
@@ -196,11 +202,11 @@ def run(config: Path, *, log_format: str = "json") -> int:
         log.warning("settings", reason=warning)
     for refused in catalogue.refused:
         log.warning("plugin_refused", plugin=refused.name, reason=refused.reason)
-    return asyncio.run(_run(settings, catalogue))
+    return asyncio.run(_run(settings, catalogue, restored=restored))
 
 
-async def _run(config: Config, catalogue: Catalogue) -> int:
-    daemon = Daemon(config, catalogue, SystemClock())
+async def _run(config: Config, catalogue: Catalogue, *, restored: bool) -> int:
+    daemon = Daemon(config, catalogue, SystemClock(), restored=restored)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, daemon.ask_to_stop)

@@ -6,17 +6,20 @@ Everything here happens between two awaits of the round, in memory; `write` then
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
 from daemon.core.intake import Known
-from daemon.core.job import JobState
+from daemon.core.job import JobEvent, JobKind, JobState
 from daemon.core.journal import Data, Entry, Kind, Scalar
 from daemon.core.routing import NewJob, Target, reconcile
 from daemon.store.batch import Batch
 from daemon.store.case import Case, JobRecord, ms
 from daemon.store.store import Store
+from orderferry import Capability
+
+LONG_AGO = timedelta(days=30)  # beyond any settle window
 
 
 class Needs(msgspec.Struct, kw_only=True):
@@ -140,6 +143,8 @@ class Desk:
         )
         case.jobs[job.id] = job
         case.jobs_changed.add(job.id)
+        if job.kind is JobKind.ADD_ORDER and self._forgotten(case):
+            self._doubt(case, job)
         self.note_job(
             Kind.JOB_MADE,
             job,
@@ -147,6 +152,19 @@ class Desk:
             why=wanted.why,
         )
         return job
+
+    def _forgotten(self, case: Case) -> bool:
+        """Whether the order may have been forwarded in the time that a restored store knows nothing of."""
+        restored_at = self.store.restored_at
+        return restored_at is not None and case.order.ordered_at < restored_at
+
+    def _doubt(self, case: Case, job: JobRecord) -> None:
+        """As if it had been sent long ago and its answer lost: it is looked up first, or a person decides."""
+        can_find = Capability.FIND_ORDER in self.targets[job.account].capabilities
+        job.go(JobEvent.CLAIM)
+        job.go(JobEvent.DOUBT if can_find else JobEvent.GIVE_UP)
+        job.sent_at, job.doubt_at = case.order.ordered_at, case.order.ordered_at - LONG_AGO
+        job.reason = "the store was put back from a backup: the shop may have this order already"
 
     def route(self) -> None:
         """Makes the jobs that the touched orders owe now, and drops those that they don't."""

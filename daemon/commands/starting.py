@@ -15,12 +15,13 @@ from daemon.commands.group import config_option
 @click.option(
     "--log-format", type=click.Choice(["json", "console"]), default="json", show_default=True, help="How the log looks."
 )
+@click.option("--restored", is_flag=True, help="The store was put back from a backup: look orders up before sending.")
 @click.pass_context
-def run(ctx: click.Context, *, config: Path, log_format: str) -> None:
+def run(ctx: click.Context, *, config: Path, log_format: str, restored: bool) -> None:
     """Run the daemon, until SIGTERM or Ctrl-C."""
     from daemon import app
 
-    ctx.exit(app.run(config, log_format=log_format))
+    ctx.exit(app.run(config, log_format=log_format, restored=restored))
 
 
 @click.command()

@@ -45,7 +45,8 @@ STATEMENTS: dict[str, Statement] = {
         exact=True,
     ),
     "add_job": Statement(
-        "insert into job (id, order_id, account, kind, state, due, made_at, by_hand) values (?,?,?,?,?,?,?,?)"
+        "insert into job (id, order_id, account, kind, state, due, made_at, by_hand, sent_at, doubt_at, reason)"
+        " values (?,?,?,?,?,?,?,?,?,?,?)"
     ),
     "claim_job": Statement(
         "update job set state = 'sending', sent_at = ?, told_status = ?, told_paid = ?"

@@ -240,6 +240,9 @@ class Case(Struct, kw_only=True):
                 ms(job.due),
                 ms(job.made_at),
                 job.by_hand,
+                _maybe_ms(job.sent_at),
+                _maybe_ms(job.doubt_at),
+                job.reason,
             )
             return
         batch.add(

@@ -10,12 +10,14 @@ import fcntl
 import os
 import secrets
 import sqlite3
+import time
 from importlib import resources
 from pathlib import Path
 
 APPLICATION = 0x0F3A_11E1  # marks the file as an orderferry store
 FILE = "orders.db"
 MARK = "installation"
+SEEN = "journal-seen"
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # none that people confuse; no n right before a number is needed
 
 
@@ -53,8 +55,12 @@ class Lock:
             os.close(file)
 
 
-def prepare(data_dir: Path) -> tuple[Path, str]:
-    """Checks or makes the store's file and answers its path and the installation's mark; call it under the lock."""
+def prepare(data_dir: Path, *, restored: bool = False) -> tuple[Path, str]:
+    """Checks or makes the store's file and answers its path and the installation's mark; call it under the lock.
+
+    `restored` says that a person has put back an older store: from now on nothing that it may have forgotten is sent
+    before it was looked up.
+    """
     path, mark = data_dir / FILE, data_dir / MARK
     if not path.exists() and mark.exists():
         raise StoreRefusedError(
@@ -69,6 +75,14 @@ def prepare(data_dir: Path) -> tuple[Path, str]:
         _migrate(connection, path)
         row = connection.execute("select value from meta where key = 'installation'").fetchone()
         installation = str(row[0])
+        if restored:
+            _take_back(connection)
+        elif _newest(connection) < _seen(data_dir):
+            raise StoreRefusedError(
+                f"{path} is older than the store that was here last, as after a backup was put back. Start with "
+                "`orderferry run --restored`: then every order of before is looked up in the shop before it is sent"
+            )
+        see(data_dir, _newest(connection))
     finally:
         connection.close()
     if not mark.exists():
@@ -109,6 +123,40 @@ def _mark(mark: Path, installation: str) -> None:
     draft.write_text(installation + "\n", encoding="ascii")
     draft.chmod(0o600)
     draft.replace(mark)
+
+
+def see(data_dir: Path, newest: int) -> None:
+    """Notes beside the store how far its journal has come, so that an older store in its place is noticed."""
+    draft = data_dir / f"{SEEN}.new"
+    draft.write_text(f"{newest}\n", encoding="ascii")
+    draft.chmod(0o600)
+    draft.replace(data_dir / SEEN)
+
+
+def _seen(data_dir: Path) -> int:
+    try:
+        return int((data_dir / SEEN).read_text(encoding="ascii"))
+    except (FileNotFoundError, ValueError):
+        return 0
+
+
+def _newest(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("select coalesce(max(id), 0) from journal").fetchone()[0])
+
+
+def _take_back(connection: sqlite3.Connection) -> None:
+    """A new epoch begins: what an older store believes to be unsent may stand in the shop, and is in doubt."""
+    now = time.time_ns() // 1_000_000
+    connection.execute("begin immediate")
+    connection.execute("update meta set value = value + 1 where key = 'epoch'")
+    connection.execute("insert or replace into meta values ('restored_at', ?)", (str(now),))
+    connection.execute(
+        "update job set state = 'unsure', doubt_at = 0, due = ?1, reason = 'the store was put back from a backup',"
+        " sent_at = (select ordered_at from orders where orders.id = job.order_id)"
+        " where kind = 'add_order' and state in ('waiting', 'sending')",
+        (now,),
+    )
+    connection.execute("commit")
 
 
 def _create(path: Path) -> None:

@@ -5,8 +5,11 @@ There is one writing connection, and nobody but the round uses it; lists for peo
 
 from __future__ import annotations
 
+import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -18,7 +21,7 @@ from daemon.core.intake import Known
 from daemon.core.job import JobKind, JobState
 from daemon.store.batch import Batch, Cell
 from daemon.store.case import Case, JobRecord, LinkRecord, OrderRecord, when
-from daemon.store.connection import SETTINGS, Lock, confirm, prepare
+from daemon.store.connection import SETTINGS, Lock, confirm, prepare, see
 from orderferry import Order, Stage
 
 CACHED = 2_000
@@ -44,6 +47,7 @@ class Store:
         self.path = path
         self.installation = installation
         self.commits = 0
+        self.restored_at: datetime | None = None
         self._db = connection
         self._lock = lock
         self._seal = seal
@@ -51,11 +55,14 @@ class Store:
         self._documents: OrderedDict[int, Order] = OrderedDict()
 
     @classmethod
-    async def open(cls, data_dir: Path, seal: Seal) -> Self:
-        """Takes the lock, checks the file, and opens it; raises `StoreBusyError` or `StoreRefusedError`."""
+    async def open(cls, data_dir: Path, seal: Seal, *, restored: bool = False) -> Self:
+        """Takes the lock, checks the file, and opens it; raises `StoreBusyError` or `StoreRefusedError`.
+
+        `restored`: see `connection.prepare`.
+        """
         lock = Lock(data_dir)
         try:
-            path, installation = prepare(data_dir)
+            path, installation = prepare(data_dir, restored=restored)
             connection = await aiosqlite.connect(path, isolation_level=None)
         except BaseException:
             lock.release()
@@ -70,6 +77,8 @@ class Store:
             for table in ("orders", "job", "journal", "malformed"):
                 rows = await store.fetch(f"select coalesce(max(id), 0) + 1 from {table}")  # noqa: S608 - a fixed name
                 store._next[table] = rows[0][0]
+            moment = (await store.meta()).get("restored_at")
+            store.restored_at = None if moment is None else when(int(moment))
         except BaseException:
             await store.close()
             raise
@@ -78,6 +87,11 @@ class Store:
     async def close(self) -> None:
         """Closes the file and gives the lock back; may be repeated."""
         try:
+            with suppress(
+                sqlite3.Error, ValueError, OSError
+            ):  # closed before, or the disk is full: the last note stays
+                newest = await self._db.execute_fetchall("select coalesce(max(id), 0) from journal")
+                see(self.path.parent, next(iter(newest))[0])
             await self._db.close()
         finally:
             self._lock.release()

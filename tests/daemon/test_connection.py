@@ -161,7 +161,7 @@ def test_a_first_start_that_was_killed_is_simply_done_again(tmp_path: Path) -> N
         (tmp_path / name).write_bytes(b"half of it")
     path, installation = prepare(tmp_path)
     assert (tmp_path / "installation").read_text().strip() == installation
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["installation", "orders.db"]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["installation", "journal-seen", "orders.db"]
     assert path == tmp_path / "orders.db"
 
 

@@ -215,7 +215,7 @@ async def test_the_next_due_moment_is_of_the_accounts_and_jobs_that_are_asked_ab
     for number, (account, state, due) in enumerate(
         [("a", "waiting", 50), ("a", "unsure", 20), ("b", "waiting", 10), ("b", "done", 1), ("c", "parked", 2)], start=1
     ):
-        batch.add("add_job", number, number, account, "add_order", state, due, 0, 0)
+        batch.add("add_job", number, number, account, "add_order", state, due, 0, 0, None, None, None)
     await store.begin()
     await store.write(batch)
     await store.commit()
@@ -232,8 +232,8 @@ async def test_the_next_due_moment_is_of_the_accounts_and_jobs_that_are_asked_ab
 
 async def test_an_order_never_has_two_open_jobs_of_a_kind_for_one_account(store: Store) -> None:
     batch = Batch()
-    batch.add("add_job", 1, 1, "a", "add_order", "parked", 0, 0, 0)
-    batch.add("add_job", 2, 1, "a", "add_order", "waiting", 0, 0, 0)
+    batch.add("add_job", 1, 1, "a", "add_order", "parked", 0, 0, 0, None, None, None)
+    batch.add("add_job", 2, 1, "a", "add_order", "waiting", 0, 0, 0, None, None, None)
     await store.begin()
     with pytest.raises(sqlite3.IntegrityError):
         await store.write(batch)
