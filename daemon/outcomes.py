@@ -108,6 +108,10 @@ def _succeeded(desk: Desk, case: Case, job: JobRecord, outcome: Outcome) -> None
 def _linked(desk: Desk, case: Case, job: JobRecord, outcome: Outcome, shop_order: ShopOrder) -> None:
     order = case.order
     total = None if shop_order.total is None else str(shop_order.total)
+    said = outcome.said
+    if said.paid is None:
+        # no intent was noted: a store that was put back from a backup knows less than the shop, so it keeps silent
+        said = Said(status=desk.targets[job.account].statuses.get(order.status), paid=order.paid)
     case.link(
         LinkRecord(
             account=job.account,
@@ -116,8 +120,8 @@ def _linked(desk: Desk, case: Case, job: JobRecord, outcome: Outcome, shop_order
             reference=outcome.reference,
             linked_at=desk.now,
             total=total,
-            told_status=outcome.said.status,
-            told_paid=outcome.said.paid,
+            told_status=said.status,
+            told_paid=said.paid,
         )
     )
     desk.note_job(

@@ -60,8 +60,7 @@ async def test_what_it_has_forgotten_is_found_in_the_shop_and_not_sent_again(
         sent = len(world.asked("add_order"))
         await engine.receive(page(order(3), order(2), order(4), cursor="c2"))
         await engine.pass_time(5)
-        adding = await engine.jobs(kind="add_order")
-        assert [job[4] for job in adding] == ["done"] * 4
+        assert [job[3:5] for job in await engine.jobs()] == [("add_order", "done")] * 4, "and nothing else is told"
         assert len(world.asked("add_order")) == sent + 1, "order 4 alone was never there"
         references = [reference for reference, _ in world.applied]
         assert len(references) == len(set(references)) == 4
