@@ -77,7 +77,7 @@ def test_what_is_withheld_is_nowhere_in_it(order: Order) -> None:
 @pytest.mark.parametrize("withheld", ["login", "offer_number", "comment", "payment", "delivery_method"])
 @given(order=orders())
 def test_each_setting_withholds_its_own_part_alone(withheld: str, order: Order) -> None:
-    whole, less = told(order), told(order, Passing(statuses=ALL.statuses, **{withheld: False}))  # type: ignore[arg-type] # all but `statuses` are flags
+    whole, less = told(order), told(order, Passing(statuses=ALL.statuses, **{withheld: False}))
     part = {"login": "buyer", "offer_number": "lines", "delivery_method": "delivery"}.get(withheld, withheld)
     for name in ForwardOrder.__struct_fields__:
         if name != part:

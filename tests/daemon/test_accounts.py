@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from datetime import timedelta
 from pathlib import Path
@@ -191,6 +192,13 @@ async def test_a_poller_that_probes_lets_the_jobs_go_on_however_its_probe_ends(
     world.then("check", Unavailable("away"), KeyError("a bug of the check"))
     world.always["fetch_orders"] = KeyError("a bug of the feed")
     async with await Engine.between(tmp_path, world, clock=clock) as engine:
+
+        async def answer_slowly(hook: str, _: object) -> None:
+            if hook == "fetch_orders":
+                for _ in range(20):  # rounds pass meanwhile, and find the account busy with its probe
+                    await asyncio.sleep(0)
+
+        world.on_call = answer_slowly
         engine.poll("shop")
         await engine.settle()
         await engine.receive(page(order(1)))

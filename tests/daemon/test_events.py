@@ -53,7 +53,7 @@ async def test_nothing_is_told_before_it_is_on_disk(tmp_path: Path) -> None:
     async with await Engine.open(tmp_path) as engine:
         seen: list[bool] = []
 
-        def publish(entries: object) -> None:
+        def publish(_: object) -> None:
             seen.append(engine.store._db.in_transaction)
 
         engine.rounds._publish = publish

@@ -90,7 +90,7 @@ class Unmarked(Good):
     id = "unmarked"
 
     async def fetch_orders(self, cursor: str | None) -> Page:
-        return Page(cursor="x")
+        return Page(cursor=cursor or "x")
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ from tests.daemon.engine import Engine, EngineClock, order, page
 from tests.daemon.engine_platforms import Applied, BlindShop, Fate, Late, MarketWorld, Shop, ShopWorld
 
 SETTLE = 420.0
-HISTORIES = 200
-BATCH = 25
+HISTORIES = 160
+BATCH = 20
 ORDERS = 6
 
 
