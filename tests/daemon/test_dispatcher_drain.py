@@ -1,14 +1,16 @@
-"""How the dispatcher ends, and what it gives back unsent."""
+"""How the dispatcher ends, what it gives back unsent, and what becomes of an order that changes while it is in doubt."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from daemon import dispatcher
+from orderferry import Stage, Unsure
 from tests.daemon.engine import Engine, EngineClock, order, page
-from tests.daemon.engine_platforms import HANG, NarrowShop, ShopWorld
+from tests.daemon.engine_platforms import HANG, Applied, NarrowShop, ShopWorld
 
 
 @pytest.fixture
@@ -71,3 +73,19 @@ async def test_jobs_that_wait_too_long_behind_others_are_given_back_unsent(
         assert len(await engine.entries("job_done")) == 4
         sent = await engine.store.fetch("select sent_at from job order by id")
         assert sent[0][0] < sent[1][0], "the others were claimed anew, with a lease of their own"
+
+
+async def test_an_order_cancelled_while_it_was_in_doubt_is_cancelled_in_the_shop_once_it_is_found(
+    tmp_path: Path, clock: EngineClock, world: ShopWorld
+) -> None:
+    world.then("add_order", Applied(Unsure("lost")))
+    async with await Engine.between(tmp_path, world, clock=clock) as engine:
+        await engine.receive(page(order(1)))
+        await engine.settle()
+        gone = order(1, stage=Stage.CANCELLED, updated_at=order(1).updated_at + timedelta(minutes=1))
+        await engine.receive(page(gone, cursor="c2"))
+        await engine.settle()
+        assert await engine.states() == ["unsure"]
+        await engine.pass_time(5)
+        assert [job[3:5] for job in await engine.jobs()] == [("add_order", "done"), ("set_status", "done")]
+        assert [about[-1] for about in world.asked("set_status")] == ["cancelled"]
