@@ -1,4 +1,4 @@
-"""How the dispatcher ends, what it gives back unsent, and what becomes of an order that changes while it is in doubt."""
+"""How the dispatcher ends, what it gives back unsent, and what becomes of an order that changes while in doubt."""
 
 from __future__ import annotations
 
