@@ -30,6 +30,7 @@ log = structlog.get_logger("orderferry.dispatcher")
 LEASE = timedelta(seconds=60)
 SEARCH_BACK = timedelta(minutes=15)
 DRAIN = 25.0
+LAST_REPORTS = 1.0
 MOST_AHEAD = 7
 
 _MOVES = {
@@ -136,8 +137,9 @@ class Dispatcher:
                 task.cancel()
             if left:
                 await asyncio.wait(left, timeout=2)
-        while self._reports:
-            await asyncio.wait(self._reports)
+        # on a full disk they can't be written: the jobs stay SENDING there, and the next start looks them up
+        if self._reports:
+            await asyncio.wait(self._reports, timeout=LAST_REPORTS)
         return len(left)
 
     def _lane(self, name: str) -> Lane:

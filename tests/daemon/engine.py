@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
+import msgspec
 from msgspec.structs import replace
 
 from daemon import acts
@@ -19,6 +21,7 @@ from daemon.core.journal import Entry
 from daemon.dispatcher import Dispatcher
 from daemon.hooks import Hooks
 from daemon.poller import Poller
+from daemon.receive import unpack
 from daemon.recovery import recover
 from daemon.round import RETRY_WRITE, Rounds
 from daemon.store.case import when
@@ -256,8 +259,6 @@ class Engine:
         **more: Any,  # when the feed was last read to its end
     ) -> Any:  # Counts
         """Puts a page in as a poller would."""
-        from daemon.receive import unpack  # noqa: PLC0415 - beside its only use
-
         return await self.rounds.receive(unpack(account, given, merges=merges, caught_up=more.get("caught_up")))
 
     @property
@@ -322,8 +323,6 @@ class Engine:
 
     async def entries(self, kind: str) -> list[Any]:
         """The data of the journal's rows of this kind."""
-        import msgspec  # noqa: PLC0415 - beside its only use
-
         rows = await self.store.fetch("select data from journal where kind = ? order by id", (kind,))
         return [msgspec.json.decode(row[0]) for row in rows]
 
@@ -365,6 +364,25 @@ class Engine:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+
+class FullDisk:
+    """Makes the store's commits fail with a code of SQLite, until it is mended."""
+
+    def __init__(self, engine: Engine, code: int, *, on: str = "commit") -> None:
+        self.failing = True
+        self.failed = 0
+        whole = getattr(engine.store, on)
+
+        async def failing() -> None:
+            if self.failing:
+                self.failed += 1
+                error = sqlite3.OperationalError("database or disk is full")
+                error.sqlite_errorcode = code
+                raise error
+            await whole()
+
+        setattr(engine.store, on, failing)
 
 
 def poller_rests(task: asyncio.Task[None]) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 
 from daemon import dispatcher
 from orderferry import Stage, Unsure
-from tests.daemon.engine import Engine, EngineClock, order, page
+from tests.daemon.engine import Engine, EngineClock, FullDisk, order, page
 from tests.daemon.engine_platforms import HANG, Applied, NarrowShop, ShopWorld
 
 
@@ -89,3 +91,24 @@ async def test_an_order_cancelled_while_it_was_in_doubt_is_cancelled_in_the_shop
         await engine.pass_time(5)
         assert [job[3:5] for job in await engine.jobs()] == [("add_order", "done"), ("set_status", "done")]
         assert [about[-1] for about in world.asked("set_status")] == ["cancelled"]
+
+
+async def test_draining_ends_also_while_the_disk_is_full_and_the_order_is_in_doubt_afterwards(
+    tmp_path: Path, clock: EngineClock, world: ShopWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher, "LAST_REPORTS", 0.05, raising=False)
+    world.close_gate()
+    engine = await Engine.between(tmp_path, world, clock=clock)
+    await engine.receive(page(order(1)))
+    await engine.settle()
+    assert await engine.states() == ["sending"]
+    FullDisk(engine, sqlite3.SQLITE_FULL)
+    world.open_gate()
+    async with asyncio.timeout(5):
+        assert await engine.dispatcher.drain() == 0
+    await engine.kill()
+    async with await Engine.between(tmp_path, world, clock=clock) as again:
+        assert len(await again.recover()) == 1
+        await again.pass_time(5)
+        assert await again.states() == ["done"]
+    assert len(world.applied) == 1

@@ -15,7 +15,7 @@ from daemon.receive import Counts
 from daemon.round import RETRY_WRITE, FatalStoreError
 from daemon.views import CommandError, Done
 from orderferry import Order, ShopOrder, Unsure
-from tests.daemon.engine import Engine, EngineClock, order, page
+from tests.daemon.engine import Engine, EngineClock, FullDisk, order, page
 from tests.daemon.engine_platforms import Answer, NarrowShop, ShopWorld, WideShop
 
 
@@ -153,25 +153,6 @@ async def test_a_doubt_is_looked_up_by_one_call_at_a_time(tmp_path: Path, clock:
         await engine.receive(page(order(2), cursor="c2"))
         await engine.settle()
         assert world.asked("find_order") == [engine.reference(1)]
-
-
-class FullDisk:
-    """Makes the store's commits fail with a code of SQLite, until it is mended."""
-
-    def __init__(self, engine: Engine, code: int, *, on: str = "commit") -> None:
-        self.failing = True
-        self.failed = 0
-        whole = getattr(engine.store, on)
-
-        async def failing() -> None:
-            if self.failing:
-                self.failed += 1
-                error = sqlite3.OperationalError("database or disk is full")
-                error.sqlite_errorcode = code
-                raise error
-            await whole()
-
-        setattr(engine.store, on, failing)
 
 
 @pytest.mark.parametrize("on", ["begin", "commit"])
