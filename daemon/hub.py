@@ -228,7 +228,9 @@ class Hub:
         async for entry in self._feed.follow(self._reader, start):
             yield entry
 
-    async def fetch(self, names: Sequence[str], uid: int) -> AsyncIterator[FetchProgress]:
+    async def fetch(
+        self, names: Sequence[str], uid: int, since: datetime | None = None
+    ) -> AsyncIterator[FetchProgress]:
         """Fetches now from these accounts, all at once; yields progress until each is done."""
         for name in names:
             self._running(name)
@@ -237,7 +239,7 @@ class Hub:
 
         async def one(name: str) -> None:
             try:
-                async for line in self._pollers[name].fetch_now(uid):
+                async for line in self._pollers[name].fetch_now(uid, since):
                     lines.put_nowait(line)
             finally:
                 lines.put_nowait(None)

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -48,6 +48,7 @@ class Poller:
         self._watchers: list[asyncio.Queue[FetchProgress]] = []
         self._asked: list[asyncio.Queue[FetchProgress]] = []
         self._uid: int | None = None
+        self._since: datetime | None = None
         self._checked = False
 
     async def run(self) -> None:
@@ -65,8 +66,11 @@ class Poller:
         """Looks again at once: the account may have been resumed, or somebody wants a fetch."""
         self._bell.set()
 
-    async def fetch_now(self, uid: int) -> AsyncIterator[FetchProgress]:
-        """Asks for a fetch at once; yields its progress, the last line with `done`."""
+    async def fetch_now(self, uid: int, since: datetime | None = None) -> AsyncIterator[FetchProgress]:
+        """Asks for a fetch at once; yields its progress, the last line with `done`.
+
+        With `since` everything that was changed there since then is fetched again first.
+        """
         if self.state.paused:
             yield self._line(
                 Counts(), done=True, error=f"{self.state.name} is paused; say `orderferry resume {self.state.name}`"
@@ -75,6 +79,8 @@ class Poller:
         queue: asyncio.Queue[FetchProgress] = asyncio.Queue()
         self._asked.append(queue)
         self._uid = uid
+        if since is not None:
+            self._since = since if self._since is None else min(since, self._since)
         self.state.next_fetch = self._clock.now()
         self.ring()
         try:
@@ -124,40 +130,23 @@ class Poller:
         state = self.state
         self._watchers, self._asked = self._asked, []
         uid, self._uid = self._uid, None
+        since, self._since = self._since, None
         total = Counts()
         if Capability.FETCH_ORDERS not in self._accounts.capabilities(state.name):
             self._tell(self._line(total, done=True))
             self._watchers = []
             return
         failure: Failure | None = None
-        probe = False
-        storing: asyncio.Task[Counts] | None = None
-        cursor, more = state.cursor, True
         try:
-            while more:
-                probe = self._accounts.begin(state)
-                async with asyncio.timeout(FETCH_LIMIT):
-                    page = _page(await self._accounts.hooks.ask(state.name, "fetch_orders", cursor=cursor))
-                await self._turn(None, probe=probe)
-                probe = False
-                await self._stored(storing, total)
-                storing = asyncio.create_task(self._store(page))
-                cursor, more = page.cursor, page.more
-                if not self._accounts.may_ask(state):
-                    break
-            await self._stored(storing, total)
-            storing = None
-            state.caught_up = None if more else self._clock.now()
+            if since is not None:
+                await self._pages(None, since, total)
+            if await self._pages(state.cursor, None, total):
+                state.caught_up = self._clock.now()
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything; it concerns this account alone
             failure = classify(error, sent=False)
-            await self._turn(failure, probe=probe)
             if not failure.of_account:
                 state.problem = failure.message
                 log.warning("fetch_failed", account=state.name, error=failure.message, detail=failure.detail)
-        finally:
-            if storing is not None:
-                with contextlib.suppress(Exception):
-                    await self._stored(storing, total)
         state.last_fetch = self._clock.now()
         if failure is None and (uid is not None or total.new or total.changed or total.malformed):
             data = {"new": total.new, "changed": total.changed, "malformed": total.malformed, "uid": uid}
@@ -165,11 +154,46 @@ class Poller:
         self._tell(self._line(total, done=True, error=None if failure is None else failure.message))
         self._watchers = []
 
-    async def _store(self, page: Page) -> Counts:
+    async def _pages(self, cursor: str | None, since: datetime | None, total: Counts) -> bool:
+        """Page after page to the end; False where the account may not be asked any further."""
+        reaches_back = since is not None
+        storing: asyncio.Task[Counts] | None = None
+        more = True
+        try:
+            while more:
+                page = await self._ask(cursor, since)
+                await self._stored(storing, total)
+                storing = asyncio.create_task(self._store(page, keeps_place=reaches_back))
+                cursor, since, more = page.cursor, None, page.more
+                if not self._accounts.may_ask(self.state):
+                    break
+            await self._stored(storing, total)
+            storing = None
+        finally:
+            if storing is not None:
+                with contextlib.suppress(Exception):
+                    await self._stored(storing, total)
+        return not more
+
+    async def _ask(self, cursor: str | None, since: datetime | None) -> Page:
+        probe = self._accounts.begin(self.state)
+        try:
+            async with asyncio.timeout(FETCH_LIMIT):
+                asked = self._accounts.hooks.ask(self.state.name, "fetch_orders", cursor=cursor, since=since)
+                page = _page(await asked)
+        except Exception as error:
+            await self._turn(classify(error, sent=False), probe=probe)
+            raise
+        await self._turn(None, probe=probe)
+        return page
+
+    async def _store(self, page: Page, *, keeps_place: bool) -> Counts:
         merges = Capability.MERGES_ORDERS in self._accounts.capabilities(self.state.name)
-        received = unpack(self.state.name, page, merges=merges, caught_up=self.state.caught_up)
+        caught_up = self.state.caught_up
+        received = unpack(self.state.name, page, merges=merges, caught_up=caught_up, keeps_place=keeps_place)
         counts: Counts = await self._rounds.receive(received)
-        self.state.cursor = page.cursor
+        if not keeps_place:
+            self.state.cursor = page.cursor
         return counts
 
     async def _stored(self, storing: asyncio.Task[Counts] | None, total: Counts) -> None:

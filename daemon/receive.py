@@ -50,6 +50,7 @@ class Received(Struct, frozen=True, kw_only=True):
     orders: tuple[Fetched, ...]
     merges: bool
     caught_up: datetime | None = None  # when the account's feed was last read to its end
+    keeps_place: bool = False  # a page of a look back: the account's cursor stays where it is
 
     def needs(self) -> Needs:
         """What intake compares with."""
@@ -66,7 +67,9 @@ class Received(Struct, frozen=True, kw_only=True):
         )
 
 
-def unpack(account: str, page: Page, *, merges: bool, caught_up: datetime | None) -> Received:
+def unpack(
+    account: str, page: Page, *, merges: bool, caught_up: datetime | None, keeps_place: bool = False
+) -> Received:
     """Prepares a page; of an order that a page holds twice, the newest state stays."""
     orders: list[Fetched] = []
     malformed = list(page.malformed)
@@ -83,6 +86,7 @@ def unpack(account: str, page: Page, *, merges: bool, caught_up: datetime | None
         orders=tuple(orders),
         merges=merges,
         caught_up=caught_up,
+        keeps_place=keeps_place,
     )
 
 
@@ -117,7 +121,8 @@ def receive(desk: Desk, received: Received) -> Counts:
         number = desk.referred.get((received.account, echo.reference))
         if number is not None:
             _hear_echo(desk, received.account, desk.cases[number], echo)
-    desk.batch.add("move_cursor", received.page.cursor, ms(desk.now), received.account)
+    if not received.keeps_place:
+        desk.batch.add("move_cursor", received.page.cursor, ms(desk.now), received.account)
     return counts
 
 

@@ -25,6 +25,8 @@ class Capability(Flag):
     SET_PAYMENT = auto()
     SET_TRACKING = auto()
     FIND_PRODUCTS = auto()
+    FIND_PURCHASE = auto()
+    SEND_MAIL = auto()
     LOGIN = auto()
     LIST_STATUSES = auto()
     LIST_PAYMENTS = auto()
@@ -73,6 +75,8 @@ OPERATIONS: Capability = (
     | Capability.SET_PAYMENT
     | Capability.SET_TRACKING
     | Capability.FIND_PRODUCTS
+    | Capability.FIND_PURCHASE
+    | Capability.SEND_MAIL
     | Capability.LOGIN
     | Capability.LIST_STATUSES
     | Capability.LIST_PAYMENTS
@@ -89,6 +93,8 @@ HOOK_FLAGS: Mapping[str, Capability] = MappingProxyType(
         "set_payment": Capability.SET_PAYMENT,
         "set_tracking": Capability.SET_TRACKING,
         "find_products": Capability.FIND_PRODUCTS,
+        "find_purchase": Capability.FIND_PURCHASE,
+        "send_mail": Capability.SEND_MAIL,
         "login": Capability.LOGIN,
         "list_choices": (
             Capability.LIST_STATUSES | Capability.LIST_PAYMENTS | Capability.LIST_DELIVERIES | Capability.LIST_CARRIERS

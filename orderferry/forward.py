@@ -116,10 +116,29 @@ class ChoiceKind(StrEnum):
 
 
 class Choice(Value, frozen=True, kw_only=True):
-    """One entry of such a list."""
+    """One entry of such a list.
+
+    For statuses: `never` says why none of our orders may be given it, `not_new` why none may be added with it; a map
+    that does so is refused with these words. None where nothing speaks against it.
+    """
 
     id: str
     title: str
+    never: str | None = None
+    not_new: str | None = None
+
+
+class Mail(Value, frozen=True, kw_only=True):
+    """A mail to a buyer; `id` goes into its Message-ID, so that a second one would be known as the same."""
+
+    id: str
+    to: str
+    subject: str
+    text: str
+    html: str | None = None
+
+    def __post_init__(self) -> None:
+        """Its texts may be of any length."""
 
 
 class CheckReport(Value, frozen=True, kw_only=True):

@@ -102,6 +102,8 @@ class Role(StrEnum):
 
     MARKETPLACE = "marketplace"
     SHOP = "shop"
+    IMPORT = "import"  # orders come from files or through the control API; nothing can be told there
+    MAIL = "mail"  # the seller's mail server
 
 
 class Stage(StrEnum):

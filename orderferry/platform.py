@@ -17,6 +17,7 @@ from orderferry.forward import (
     Choice,
     ChoiceKind,
     ForwardOrder,
+    Mail,
     OrderRef,
     PaymentState,
     Product,
@@ -111,11 +112,15 @@ class Platform(Generic[SettingsT]):
         self.account = account
 
     @hookspec(firstresult=True)
-    async def fetch_orders(self, cursor: str | None) -> Page:
+    async def fetch_orders(self, cursor: str | None, since: datetime | None) -> Page:
         """One page of orders that are new or have changed since `cursor`; None asks to begin.
 
         Called every `poll_every`, on command, and again at once while `Page.more`. The page and its cursor are stored
         together: what was answered before may be answered again, and after a crash it is. Repeats are harmless.
+
+        `since` is given where a person wants to reach back, `cursor` is then None: answer every order that was changed
+        at that moment or later. The pages that follow are asked for by the answered cursor alone, up to the first
+        without `more`; the account's own place is not moved by them.
         """
         raise NotImplementedError
 
@@ -133,6 +138,15 @@ class Platform(Generic[SettingsT]):
         """Looks for the order with exactly this reference, added at `since` or later; changes nothing.
 
         None means that the shop has truly said "not there". A search that failed or was partial must raise.
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    async def find_purchase(self, order: ForwardOrder) -> ShopOrder | None:
+        """Looks for an order of this very purchase that something else has put into the shop; changes nothing.
+
+        Called before the order is added. Our own orders don't count. None means that nothing of the kind was found;
+        a search that failed must raise.
         """
         raise NotImplementedError
 
@@ -159,6 +173,14 @@ class Platform(Generic[SettingsT]):
     @hookspec(firstresult=True)
     async def find_products(self, keys: Sequence[ProductKey]) -> tuple[Product | None, ...]:
         """The shop's product for each key, in the order of the keys; None where there is none."""
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    async def send_mail(self, mail: Mail) -> None:
+        """Hands the mail to the mail server; returns once the server has taken it.
+
+        Never repeated after a doubt: raise `Unsure` wherever the server may have taken it.
+        """
         raise NotImplementedError
 
     @hookspec(firstresult=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import click
 
 from daemon.commands import completing, words
-from daemon.commands.group import FAILED, Failure, client, json_option, paint, print_json, socket_option
+from daemon.commands.group import FAILED, Failure, client, json_option, paint, print_json, since_option, socket_option
 
 
 def _give(ctx: click.Context, *path: str, body: Mapping[str, object] | None, as_json: bool) -> None:
@@ -26,16 +27,19 @@ def _give(ctx: click.Context, *path: str, body: Mapping[str, object] | None, as_
 
 @click.command()
 @click.argument("accounts", nargs=-1, metavar="[ACCOUNT]...", shell_complete=completing.accounts)
+@since_option("Reach back to 2026-11-01, an ISO time, 3d or 12h ago.")
 @socket_option
 @json_option
 @click.pass_context
-def fetch(ctx: click.Context, accounts: tuple[str, ...], *, as_json: bool) -> None:
+def fetch(ctx: click.Context, accounts: tuple[str, ...], *, since: datetime | None, as_json: bool) -> None:
     """Fetch orders now, and wait for what comes.
 
-    From these accounts, or from all where none is named.
+    From these accounts, or from all where none is named. With --since it reaches back: whatever was changed there since
+    then is fetched once more.
     """
     failed, finished = False, 0
-    for answer in client(ctx).lines("fetch", body={"accounts": list(accounts)}):
+    body = {"accounts": list(accounts), "since": since.astimezone(UTC).isoformat() if since else None}
+    for answer in client(ctx).lines("fetch", body=body):
         if as_json:
             click.echo(answer.raw.decode())
         line = answer.value

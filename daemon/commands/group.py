@@ -6,12 +6,14 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
 import click
 
+from daemon.commands import words
 from daemon.control.client import Answer, Client, DaemonAway, Refused
 
 FAILED, USAGE, AWAY, NOT_FOUND, CONFLICT, FORBIDDEN = 1, 2, 3, 4, 5, 6
@@ -119,6 +121,20 @@ socket_option = _socket_option(None)
 def json_option(command: F) -> F:
     """`--json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print the API's answer as it is.")(command)
+
+
+def _moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        return words.since(value, words.now())
+    except (ValueError, OverflowError):
+        raise click.BadParameter(f"{value!r} is not a time such as 2026-11-01, 2026-11-01T08:30, 3d or 12h") from None
+
+
+def since_option(about: str) -> Callable[[F], F]:
+    """`--since`, as a moment in UTC."""
+    return click.option("--since", metavar="TIME", callback=_moment, help=about)
 
 
 def config_option(command: F) -> F:

@@ -9,7 +9,17 @@ from typing import Any
 import click
 
 from daemon.commands import completing, words
-from daemon.commands.group import AWAY, Failure, client, colours, json_option, paint, print_json, socket_option
+from daemon.commands.group import (
+    AWAY,
+    Failure,
+    client,
+    colours,
+    json_option,
+    paint,
+    print_json,
+    since_option,
+    socket_option,
+)
 from daemon.commands.showing import order_lines
 from daemon.commands.words import Column
 
@@ -135,20 +145,11 @@ def _account(one: Mapping[str, Any]) -> None:
     )
 
 
-def _since(_ctx: click.Context, _param: click.Parameter, value: str | None) -> datetime | None:
-    if value is None:
-        return None
-    try:
-        return words.since(value, words.now())
-    except (ValueError, OverflowError):
-        raise click.BadParameter(f"{value!r} is not a time such as 2026-11-01, 2026-11-01T08:30, 3d or 12h") from None
-
-
 @click.command()
 @click.option("--account", metavar="NAME", shell_complete=completing.accounts, help="Of this account alone.")
 @click.option("--stage", type=click.Choice(STAGES), help="In this stage alone.")
 @click.option("--status", metavar="STATUS", shell_complete=completing.statuses, help="In this status alone.")
-@click.option("--since", metavar="TIME", callback=_since, help="Bought since 2026-11-01, an ISO time, 3d or 12h ago.")
+@since_option("Bought since 2026-11-01, an ISO time, 3d or 12h ago.")
 @click.option("--unfinished", is_flag=True, help="With something still to be done.")
 @click.option("--warnings", is_flag=True, help="With a warning; says which.")
 @click.option("--before", metavar="ORDER", type=click.IntRange(min=1), help="Older than this order of the hub.")

@@ -53,7 +53,7 @@ class Hub(Protocol):
     def follow(self, after: int | None) -> AsyncIterator[Entry]:
         """Every row after that id as it comes, without end; None begins with the next one."""
 
-    def fetch(self, names: Sequence[str], uid: int) -> AsyncIterator[FetchProgress]:
+    def fetch(self, names: Sequence[str], uid: int, since: datetime | None = None) -> AsyncIterator[FetchProgress]:
         """Fetches now from these accounts, or from all for none; yields progress until each is done."""
 
     async def forward(self, order: str, shop: str | None, uid: int) -> Done: ...

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from difflib import get_close_matches
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
@@ -60,10 +60,20 @@ class NoBody(Body, frozen=True, kw_only=True):
     """Nothing is asked for."""
 
 
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class SinceBody(Body, frozen=True, kw_only=True):
+    """`since`: what was changed there since then is fetched again."""
+
+    since: Moment | None = None
+
+
 class FetchBody(Body, frozen=True, kw_only=True):
-    """The accounts to fetch from; none means all."""
+    """The accounts to fetch from; none means all. `since`: what was changed there since then is fetched again."""
 
     names: tuple[str, ...] = msgspec.field(default=(), name="accounts")
+    since: Moment | None = None
 
 
 class ForwardBody(Body, frozen=True, kw_only=True):
@@ -240,9 +250,9 @@ ROUTES: tuple[Route, ...] = (
         summary="fetch now from one account",
         answer=FetchProgress,
         acts=True,
-        body=NoBody,
+        body=SinceBody,
         stream="lines",
-        shaped=lambda given: {"names": (given["name"],)},
+        shaped=lambda given: {"names": (given["name"],), "since": given["since"]},
     ),
     _act("/v1/accounts/{name}/pause", "pause", "ask this account nothing until it is resumed"),
     _act("/v1/accounts/{name}/resume", "resume", "ask this account again"),

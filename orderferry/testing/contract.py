@@ -136,13 +136,13 @@ class PlatformContract(Generic[SimulatorT]):
                 await self.wait(platform, error)
         return pytest.fail(f"`{hook}` did not work in {TRIES} tries, though only its first was struck")
 
-    async def pages(self, platform: AnyPlatform, cursor: str | None) -> list[Page]:
-        """Every page from this cursor on, until nothing more is there."""
+    async def pages(self, platform: AnyPlatform, cursor: str | None, *, since: datetime | None = None) -> list[Page]:
+        """Every page from this cursor on, or reaching back to `since`, until nothing more is there."""
         found: list[Page] = []
         while len(found) < MOST_PAGES:
-            page: Page = await self.ask(platform, platform.fetch_orders(cursor))
+            page: Page = await self.ask(platform, platform.fetch_orders(cursor, since))
             found.append(page)
-            cursor = page.cursor
+            cursor, since = page.cursor, None
             if not page.more:
                 return found
         return pytest.fail(f"`more` was still True after {MOST_PAGES} pages")
@@ -225,6 +225,17 @@ class PlatformContract(Generic[SimulatorT]):
         once, again = await self.pages(platform, begun), await self.pages(platform, begun)
         assert _ids(once) <= _ids(again), "fetching must not use orders up"
 
+    async def test_reaching_back_answers_what_was_answered_before(
+        self, platform: AnyPlatform, simulator: SimulatorT, open_account: OpenAccount
+    ) -> None:
+        self.need(Capability.FETCH_ORDERS)
+        placed = set(self.place_orders(simulator, 5))
+        since = self.since(platform, simulator)
+        await self.pages(platform, None)
+        assert placed <= _ids(await self.pages(platform, None, since=since)), "an order was not answered again"
+        restarted = self.open_platform(simulator, open_account)
+        assert placed <= _ids(await self.pages(restarted, None, since=since)), "a new process does not reach back"
+
     async def test_no_order_is_lost_from_whatever_cursor_is_resumed(
         self, platform: AnyPlatform, simulator: SimulatorT, open_account: OpenAccount
     ) -> None:
@@ -235,7 +246,7 @@ class PlatformContract(Generic[SimulatorT]):
         trail: list[Page] = []
         cursor, more = first, True
         while more and len(trail) < MOST_PAGES:
-            page = await self.ask(platform, platform.fetch_orders(cursor))
+            page = await self.ask(platform, platform.fetch_orders(cursor, None))
             trail.append(page)
             if len(trail) <= 4:
                 placed |= set(self.place_orders(simulator, 1))  # buyers don't stop while pages are turned
@@ -259,7 +270,7 @@ class PlatformContract(Generic[SimulatorT]):
             more, tries = True, 0
             while more:
                 try:
-                    page: Page = await self.ask(platform, platform.fetch_orders(cursor))
+                    page: Page = await self.ask(platform, platform.fetch_orders(cursor, None))
                 except Unavailable as error:
                     tries += 1
                     assert tries < TRIES, "fetching did not come back after a single fault"

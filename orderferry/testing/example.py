@@ -149,7 +149,7 @@ class Tiny(Platform[TinySettings]):
         return CheckReport(summary="the key is good")
 
     @hookimpl
-    async def fetch_orders(self, cursor: str | None) -> Page:
+    async def fetch_orders(self, cursor: str | None, since: datetime | None) -> Page:  # noqa: ARG002 - it has no times
         found = await self.http.get("/orders", decode_list, query={"after": cursor or "0"})
         orders, malformed, echoes = [], [], []
         for told in found:

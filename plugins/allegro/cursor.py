@@ -71,7 +71,7 @@ class Position(Struct, frozen=True, kw_only=True):
     `event` is the last event of which the forms are safe, but for `failed`: those that could not be read, with the
     number of tries. `doubtful` are to be read once more: they weren't there yet, or looked older than their event.
     `swept_at` and `looked_back_at` are when the last short and the last long sweep began that came to an end.
-    `sweep_next` says whose turn it is.
+    `sweep_next` says whose turn it is. `alone` is a sweep that a person asked for: the journal has no part in it.
     """
 
     event: str | None
@@ -81,6 +81,7 @@ class Position(Struct, frozen=True, kw_only=True):
     looked_back_at: datetime | None = None
     sweep: Sweep | None = None
     sweep_next: bool = False
+    alone: bool = False
 
 
 class Hint(Struct, frozen=True):
@@ -120,6 +121,12 @@ def decode(text: str) -> Position | None:
 def begin(event: str | None, now: datetime, reach: Reach) -> Position:
     """The first position: the journal from its newest event, and everything before by a sweep of the whole window."""
     return Position(event=event, sweep=Sweep(began_at=now, reach=reach, legs=(Leg(now - WINDOW),)))
+
+
+def reach_back(since: datetime, now: datetime) -> Position:
+    """A sweep of all that was changed since that moment, and nothing else."""
+    legs = (Leg(max(since, now - LONGEST)),)
+    return Position(event=None, sweep=Sweep(began_at=now, reach=Reach.FIRST, legs=legs), alone=True)
 
 
 def due(position: Position, now: datetime, every: timedelta, *, fresh: bool) -> Position:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from orderferry import MalformedOrder, Order, Page, RateLimited, Rejected, Unavailable
@@ -39,9 +39,13 @@ class Fetching:
         self._every = sweep_every
         self._fresh = True
 
-    async def page(self, cursor: str | None) -> Page:
-        """The next page after this cursor."""
+    async def page(self, cursor: str | None, since: datetime | None = None) -> Page:
+        """The next page after this cursor, or the first of those that reach back to `since`."""
+        if since is not None:
+            return await self._sweep_page(positions.reach_back(since, self._clock.now()))
         known = positions.decode(cursor) if cursor is not None else None
+        if known is not None and known.alone:
+            return await self._sweep_page(known) if known.sweep is not None else Page(cursor=positions.encode(known))
         if cursor is not None and known is None:
             self._log.warning("cursor_unreadable")
         before = known or await self._begin(Reach.FIRST if cursor is None else Reach.WHOLE)

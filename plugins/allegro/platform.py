@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from orderferry import (
@@ -68,9 +68,9 @@ class Allegro(Platform[AllegroSettings]):
         self._carriers = writeback.Carriers(self._client, account.clock)
 
     @hookimpl
-    async def fetch_orders(self, cursor: str | None) -> Page:
-        """A page of the journal, or of a sweep."""
-        return await self._fetching.page(cursor)
+    async def fetch_orders(self, cursor: str | None, since: datetime | None) -> Page:
+        """A page of the journal, or of a sweep; reaching back is a sweep by itself."""
+        return await self._fetching.page(cursor, since)
 
     @hookimpl
     async def set_status(self, ref: OrderRef, status: str) -> None:

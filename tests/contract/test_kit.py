@@ -215,8 +215,8 @@ class SkipsAhead(TinyShop):
     """Says that there is no more after a full page, and moves its cursor past the rest."""
 
     @hookimpl
-    async def fetch_orders(self, cursor: str | None) -> Page:
-        page = await super().fetch_orders(cursor)
+    async def fetch_orders(self, cursor: str | None, since: datetime | None) -> Page:
+        page = await super().fetch_orders(cursor, since)
         return msgspec.structs.replace(page, cursor=str(int(page.cursor) + 1)) if page.more else page
 
 
@@ -224,9 +224,9 @@ class GoesOnAnyway(TinyShop):
     """Answers an empty page when the platform was down, and moves its cursor."""
 
     @hookimpl
-    async def fetch_orders(self, cursor: str | None) -> Page:
+    async def fetch_orders(self, cursor: str | None, since: datetime | None) -> Page:
         try:
-            return await super().fetch_orders(cursor)
+            return await super().fetch_orders(cursor, since)
         except Unavailable:
             return Page(cursor=str(int(cursor or "0") + 1))
 
@@ -235,16 +235,16 @@ class NeverEnds(TinyShop):
     """Always says that there is more."""
 
     @hookimpl
-    async def fetch_orders(self, cursor: str | None) -> Page:
-        return msgspec.structs.replace(await super().fetch_orders(cursor), more=True)
+    async def fetch_orders(self, cursor: str | None, since: datetime | None) -> Page:
+        return msgspec.structs.replace(await super().fetch_orders(cursor, since), more=True)
 
 
 class StopsAtMalformed(TinyShop):
     """Lets one bad order spoil its page."""
 
     @hookimpl
-    async def fetch_orders(self, cursor: str | None) -> Page:
-        page = await super().fetch_orders(cursor)
+    async def fetch_orders(self, cursor: str | None, since: datetime | None) -> Page:
+        page = await super().fetch_orders(cursor, since)
         if page.malformed:
             raise Malformed(page.malformed[0].reason)
         return page
@@ -254,8 +254,8 @@ class ImportsItsOwn(TinyShop):
     """Answers the orders that we added ourselves as new ones."""
 
     @hookimpl
-    async def fetch_orders(self, cursor: str | None) -> Page:
-        page = await super().fetch_orders(cursor)
+    async def fetch_orders(self, cursor: str | None, since: datetime | None) -> Page:
+        page = await super().fetch_orders(cursor, since)
         own = [read({"id": echo.id, "serial": 1, "status": "new", "total": "1.00"}) for echo in page.echoes]
         return msgspec.structs.replace(page, orders=(*page.orders, *own), echoes=())
 

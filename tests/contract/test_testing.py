@@ -176,7 +176,7 @@ async def test_a_script_for_any_method_strikes_the_nth_request(open_account: Ope
         simulator.script("*", "", Fate.GOOD, Fate.DOWN, Fate.DOWN)
         await shop.check()
         with pytest.raises(Unavailable):
-            await shop.fetch_orders(None)
+            await shop.fetch_orders(None, None)
         simulator.forget_script()
         await shop.check()
         assert [served.fate for served in simulator.served] == [Fate.GOOD, Fate.DOWN, Fate.GOOD]

@@ -169,11 +169,13 @@ class FakeHub:
         finally:
             self.closed_streams += 1
 
-    async def fetch(self, names: Sequence[str], uid: int) -> AsyncIterator[FetchProgress]:
+    async def fetch(
+        self, names: Sequence[str], uid: int, since: datetime | None = None
+    ) -> AsyncIterator[FetchProgress]:
         try:
             for name in names:
                 self._account(name)
-            self.commands.append(("fetch", tuple(names), uid))
+            self.commands.append(("fetch", tuple(names), *([since] if since else []), uid))
             for item in self.progress:
                 if isinstance(item, BaseException):
                     raise item

@@ -159,7 +159,7 @@ class MarketWorld(World):
 
     def __init__(self) -> None:
         super().__init__()
-        self.pages: dict[str | None, Page] = {}
+        self.pages: dict[str | datetime | None, Page] = {}
         self.told: list[tuple[str, str, Any]] = []
         self.report = CheckReport(summary="fine")
 
@@ -202,8 +202,8 @@ class Shop(Platform[Settings]):
         return self.world.report
 
     @hookimpl
-    async def fetch_orders(self, cursor: str | None) -> Page:
-        fate = await self.world.meet("fetch_orders", cursor)
+    async def fetch_orders(self, cursor: str | None, since: datetime | None) -> Page:
+        fate = await self.world.meet("fetch_orders", since or cursor)
         if isinstance(fate, BaseException):
             raise fate
         return self.world.pages.popleft() if self.world.pages else Page(cursor=cursor or "none")
@@ -332,13 +332,13 @@ class Market(Platform[Settings]):
         return self.world.report
 
     @hookimpl
-    async def fetch_orders(self, cursor: str | None) -> Page:
-        fate = await self.world.meet("fetch_orders", cursor)
+    async def fetch_orders(self, cursor: str | None, since: datetime | None) -> Page:
+        fate = await self.world.meet("fetch_orders", since or cursor)
         if isinstance(fate, BaseException):
             raise fate
         if isinstance(fate, Answer):
             return fate.value  # type: ignore[no-any-return] # a plugin may answer anything
-        return self.world.pages.get(cursor) or Page(cursor=cursor or "none")
+        return self.world.pages.get(since or cursor) or Page(cursor=cursor or "none")
 
     @hookimpl
     async def set_tracking(self, ref: OrderRef, parcels: Sequence[Parcel]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -249,6 +250,12 @@ def test_fetch_shows_progress_aside_and_a_line_for_each_account(run: Run, hub: F
         "my-shop: 0 new, 0 changed",
     ]
     assert hub.commands == [("fetch", ("allegro-main", "my-shop"), UID)]
+
+
+def test_a_fetch_reaches_back_to_the_moment_that_was_said(run: Run, hub: FakeHub) -> None:
+    assert run("fetch", "my-shop", "--since", "2026-01-05T10:00:00+01:00").exit_code == 0
+    assert hub.commands == [("fetch", ("my-shop",), datetime(2026, 1, 5, 9, tzinfo=UTC), UID)]
+    assert run("fetch", "--since", "yesterday").exit_code == 2
 
 
 @pytest.mark.parametrize("done", [True, False])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any, cast
@@ -53,7 +54,7 @@ class Good(Platform[Settings]):
     capabilities = Capability.FETCH_ORDERS
 
     @hookimpl
-    async def fetch_orders(self, cursor: str | None) -> Page:
+    async def fetch_orders(self, cursor: str | None, since: datetime | None) -> Page:  # noqa: ARG002 - the contract's own
         return Page(cursor=cursor or "x")
 
     @hookimpl
@@ -89,7 +90,7 @@ class Nameless(Platform[Settings]):
 class Unmarked(Good):
     id = "unmarked"
 
-    async def fetch_orders(self, cursor: str | None) -> Page:
+    async def fetch_orders(self, cursor: str | None, since: datetime | None) -> Page:  # noqa: ARG002 - the contract's own
         return Page(cursor=cursor or "x")
 
 
@@ -157,7 +158,7 @@ def asked() -> tuple[Hooks, ShopWorld, ShopWorld]:
 async def test_one_account_is_asked_and_no_other(asked: tuple[Hooks, ShopWorld, ShopWorld]) -> None:
     hooks, one, other = asked
     await hooks.ask("one", "check")
-    await hooks.ask("one", "fetch_orders", cursor="c")
+    await hooks.ask("one", "fetch_orders", cursor="c", since=None)
     assert one.calls == [("check", None), ("fetch_orders", "c")]
     assert other.calls == []
 

@@ -66,6 +66,23 @@ async def test_it_checks_first_and_then_fetches_page_after_page(
         assert len(market.asked("check")) == 1
 
 
+async def test_reaching_back_answers_again_what_was_changed_and_does_not_move_the_place(
+    tmp_path: Path, clock: EngineClock, market: MarketWorld
+) -> None:
+    three_pages(market)
+    since = clock.now() - timedelta(days=40)
+    market.pages[since] = page(order(7), cursor="back", more=True)
+    market.pages["back"] = page(order(1), order(8), cursor="end")
+    async with await opened(tmp_path, clock, market) as engine:
+        engine.poll()
+        await engine.settle()
+        lines = [line async for line in engine.pollers["market"].fetch_now(1000, since)]
+        assert market.asked("fetch_orders")[3:] == [since, "back", "c3"]
+        assert (lines[-1].new, lines[-1].done) == (2, True)
+        assert await ids(engine) == ["o-1", "o-2", "o-3", "o-7", "o-8"]
+        assert await cursor_of(engine) == "c3"
+
+
 async def test_the_next_page_is_asked_for_while_one_is_written_but_stored_after_it(
     tmp_path: Path, clock: EngineClock, market: MarketWorld
 ) -> None:

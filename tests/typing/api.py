@@ -94,7 +94,7 @@ class CornerShop(Platform[CornerSettings]):
         return CheckReport(summary=f"{len(found)} order seen")
 
     @hookimpl
-    async def fetch_orders(self, cursor: str | None) -> Page:
+    async def fetch_orders(self, cursor: str | None, since: datetime | None) -> Page:
         """One page."""
         since = self.account.clock.now() - self.account.settings.look_back
         found = await self.http.get("/orders", decode_many, query={"after": cursor or since.isoformat()})

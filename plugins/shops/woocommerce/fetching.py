@@ -33,10 +33,12 @@ class Cursor(Struct, frozen=True, kw_only=True, omit_defaults=True):
     total: int = 0
 
 
-async def fetch_page(client: WooClient, account: Account[WooSettings], text: str | None) -> Page:
-    """The next page."""
+async def fetch_page(
+    client: WooClient, account: Account[WooSettings], text: str | None, since: datetime | None
+) -> Page:
+    """The next page; `since` begins a window that reaches back so far."""
     now = account.clock.now()
-    cursor = _cursor(text, now)
+    cursor = _cursor(text, now) if since is None else Cursor(after=since)
     query = {
         "modified_after": gmt(cursor.after),
         "dates_are_gmt": "true",

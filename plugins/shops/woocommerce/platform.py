@@ -92,9 +92,9 @@ class WooCommerce(Platform[WooSettings]):
         self._index = Kept(client.index, account.clock)
 
     @hookimpl
-    async def fetch_orders(self, cursor: str | None) -> Page:
+    async def fetch_orders(self, cursor: str | None, since: datetime | None) -> Page:
         """One page of the shop's orders that were changed; ours among them as echoes."""
-        return await fetching.fetch_page(self._client, self.account, cursor)
+        return await fetching.fetch_page(self._client, self.account, cursor, since)
 
     @hookimpl
     async def add_order(self, order: ForwardOrder, progress: Progress) -> ShopOrder:  # noqa: ARG002 - one request, no steps

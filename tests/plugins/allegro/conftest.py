@@ -69,7 +69,7 @@ class Shop:
         found: list[Page] = []
         while len(found) < most:
             try:
-                page = await self.clock.run(platform.fetch_orders(self.cursor))
+                page = await self.clock.run(platform.fetch_orders(self.cursor, None))
             except Unavailable as error:
                 await self.clock.advance((error.retry_after or 5) + 1)
                 most -= 1

@@ -117,10 +117,10 @@ async def test_one_form_that_cannot_be_read_holds_up_nobody(
     await shop.fetch(platform)
     bad = simulator.market.purchase()
     simulator.script("GET", bad, *[Fate.DOWN] * 3)
-    page = await platform.fetch_orders(shop.cursor)
+    page = await platform.fetch_orders(shop.cursor, None)
     good = simulator.market.purchase()
     shop.keep(page)
-    shop.keep(await platform.fetch_orders(shop.cursor))
+    shop.keep(await platform.fetch_orders(shop.cursor, None))
     assert set(shop.orders) == {good}
     for _ in range(3):
         await shop.fetch(platform)
@@ -148,7 +148,7 @@ async def test_where_no_form_can_be_read_the_account_is_in_trouble(
     forms = [simulator.market.purchase() for _ in range(SEVERAL)]
     simulator.script("GET", "/order/checkout-forms/", *[Fate.DOWN] * SEVERAL)
     with pytest.raises(Unavailable):
-        await platform.fetch_orders(shop.cursor)
+        await platform.fetch_orders(shop.cursor, None)
     await shop.fetch(platform)
     assert set(forms) <= set(shop.orders)
 
@@ -161,11 +161,11 @@ async def test_a_429_holds_the_account_back_without_asking_again(
     simulator.faults.retry_after = 40
     simulator.script("GET", "/order/events", Fate.BUSY)
     with pytest.raises(RateLimited) as caught:
-        await platform.fetch_orders(shop.cursor)
+        await platform.fetch_orders(shop.cursor, None)
     assert caught.value.retry_after == 40
     asked = len(simulator.served)
     with pytest.raises(RateLimited):
-        await platform.fetch_orders(shop.cursor)
+        await platform.fetch_orders(shop.cursor, None)
     assert len(simulator.served) == asked
     await clock.advance(41)
     await shop.fetch(platform)

@@ -185,7 +185,7 @@ async def test_a_refresh_whose_answer_is_lost_is_made_again(
 async def test_withdrawn_rights_pause_the_account(simulator: AllegroSimulator, platform: Allegro) -> None:
     simulator.oauth.revoke()
     with pytest.raises(NeedsLogin):
-        await platform.fetch_orders(None)
+        await platform.fetch_orders(None, None)
 
 
 async def test_a_missing_right_to_the_profile_is_only_a_note(

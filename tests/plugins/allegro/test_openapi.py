@@ -119,11 +119,11 @@ async def used(simulator: Recording, platform: Allegro, clock: VirtualClock) -> 
     for form_id in forms[2:]:
         market.ready(form_id)
     market.cancel(forms[-1])
-    page = await platform.fetch_orders(None)
+    page = await platform.fetch_orders(None, None)
     market.ready(forms[1])
     await clock.advance(7 * 3600)
     while True:
-        page = await platform.fetch_orders(page.cursor)
+        page = await platform.fetch_orders(page.cursor, None)
         if not page.more:
             break
     ref = OrderRef(id=forms[3])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -75,8 +76,8 @@ async def test_a_restart_in_the_middle_of_the_sweep_goes_on_there(
     for _ in range(350):
         before.add(simulator.market.purchase())
         await clock.advance(1)
-    shop.keep(await restart().fetch_orders(None))
-    shop.keep(await restart().fetch_orders(shop.cursor))
+    shop.keep(await restart().fetch_orders(None, None))
+    shop.keep(await restart().fetch_orders(shop.cursor, None))
     seen = len(shop.orders)
     assert 100 < seen < 350
     simulator.served.clear()
@@ -96,7 +97,7 @@ async def test_forms_that_change_while_the_sweep_reads_are_not_passed_over(
         await clock.advance(1)
     more = True
     while more:
-        page = await platform.fetch_orders(shop.cursor)
+        page = await platform.fetch_orders(shop.cursor, None)
         shop.keep(page)
         more = page.more
         for form_id in forms[:3]:
@@ -112,10 +113,10 @@ async def test_new_orders_do_not_wait_for_a_long_sweep(
     for _ in range(500):
         simulator.market.purchase()
         await clock.advance(1)
-    shop.keep(await platform.fetch_orders(None))
+    shop.keep(await platform.fetch_orders(None, None))
     form_id = simulator.market.purchase()
     for _ in range(2):
-        shop.keep(await platform.fetch_orders(shop.cursor))
+        shop.keep(await platform.fetch_orders(shop.cursor, None))
     assert form_id in shop.orders
     assert len(shop.orders) < 400, "the sweep is still under way"
 
@@ -128,7 +129,7 @@ async def test_a_busy_journal_does_not_hold_up_the_sweep(
         before.add(simulator.market.purchase())
         await clock.advance(1)
     for _ in range(8):
-        page = await platform.fetch_orders(shop.cursor)
+        page = await platform.fetch_orders(shop.cursor, None)
         shop.keep(page)
         simulator.market.purchase()
     assert before <= set(shop.orders)
@@ -140,9 +141,9 @@ async def test_while_a_sweep_is_under_way_there_is_more(
     for _ in range(250):
         simulator.market.purchase()
         await clock.advance(1)
-    shop.keep(await platform.fetch_orders(None))
+    shop.keep(await platform.fetch_orders(None, None))
     told = simulator.market.purchase()
-    page = await platform.fetch_orders(shop.cursor)
+    page = await platform.fetch_orders(shop.cursor, None)
     assert [order.external_id for order in page.orders] == [told]
     assert page.more
 
@@ -189,8 +190,30 @@ async def test_a_sweep_that_fails_does_not_stop_the_journal(
     await clock.advance(16 * MINUTE)
     for _ in range(3):
         form_id = simulator.market.purchase()
-        shop.keep(await platform.fetch_orders(shop.cursor))
+        shop.keep(await platform.fetch_orders(shop.cursor, None))
         assert form_id in shop.orders
     await clock.advance(2 * 60 * MINUTE)
     with pytest.raises(Rejected):
         await shop.fetch(platform)
+
+
+async def test_reaching_back_reads_the_list_alone_and_leaves_the_journal_where_it_is(
+    simulator: AllegroSimulator, platform: Allegro, shop: Shop, clock: VirtualClock
+) -> None:
+    old = {simulator.market.purchase() for _ in range(130)}
+    await shop.fetch(platform)
+    place = shop.cursor
+    await clock.advance(90 * 24 * 60 * MINUTE)
+    shop.cursor = None
+    asked = len(simulator.served)
+    page = await platform.fetch_orders(None, clock.now() - timedelta(days=100))
+    found = {order.external_id for order in page.orders}
+    while page.more:
+        page = await platform.fetch_orders(page.cursor, None)
+        found |= {order.external_id for order in page.orders}
+    assert found == old
+    assert not any("event" in one.path for one in list(simulator.served)[asked:])
+    shop.cursor = place
+    new = simulator.market.purchase()
+    await shop.fetch(platform)
+    assert new in shop.orders

@@ -41,7 +41,7 @@ def requests(sim: WooSimulator) -> list[str]:
 
 
 async def every_page(shop: WooCommerce, cursor: str | None = None) -> list[Page]:
-    pages = [await shop.fetch_orders(cursor)]
+    pages = [await shop.fetch_orders(cursor, None)]
     while pages[-1].more:
-        pages.append(await shop.fetch_orders(pages[-1].cursor))
+        pages.append(await shop.fetch_orders(pages[-1].cursor, None))
     return pages

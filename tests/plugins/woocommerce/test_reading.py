@@ -32,14 +32,14 @@ async def test_pages_go_on_until_the_window_is_read_and_then_overlap(shop: WooCo
 
 
 async def test_the_first_window_reaches_three_days_back(shop: WooCommerce, sim: WooSimulator) -> None:
-    await shop.fetch_orders(None)
+    await shop.fetch_orders(None, None)
     assert sim.served[-1].query["modified_after"] == "2026-01-02T09:00:00"
     assert sim.served[-1].query["dates_are_gmt"] == "true"
 
 
 async def test_an_order_deleted_while_pages_are_turned_hides_no_other(shop: WooCommerce, sim: WooSimulator) -> None:
     placed = [sim.place_order() for _ in range(150)]
-    first = await shop.fetch_orders(None)
+    first = await shop.fetch_orders(None, None)
     for gone in placed[:60]:
         sim.shop.delete(gone)
     rest = await every_page(shop, first.cursor)
@@ -49,7 +49,7 @@ async def test_an_order_deleted_while_pages_are_turned_hides_no_other(shop: WooC
 
 async def test_an_order_changed_while_pages_are_turned_keeps_its_place(shop: WooCommerce, sim: WooSimulator) -> None:
     placed = [sim.place_order() for _ in range(150)]
-    first = await shop.fetch_orders(None)
+    first = await shop.fetch_orders(None, None)
     for changed in placed[:60]:
         sim.shop.move(changed, "completed")
         sim.shop.touch(changed)
@@ -63,9 +63,9 @@ async def test_a_shop_whose_clock_is_behind_loses_nothing(
 ) -> None:
     ahead = (datetime.now(UTC) - clock.now()) + timedelta(days=1)
     await clock.advance(ahead.total_seconds())  # our clock is a day ahead of the shop's
-    page = await shop.fetch_orders(None)
+    page = await shop.fetch_orders(None, None)
     placed = sim.place_order()
-    (found,) = (await shop.fetch_orders(page.cursor)).orders
+    (found,) = (await shop.fetch_orders(page.cursor, None)).orders
     assert isinstance(found, Order)
     assert found.external_id == str(placed["id"])
 
