@@ -11,6 +11,7 @@ from decimal import Decimal
 import msgspec
 
 from daemon.core import forwarding
+from daemon.core.maps import Maps
 from orderferry import Secret, Url
 from plugins.allegro import mapping as allegro
 from plugins.allegro.simulator_form import Offer, default_offers
@@ -96,7 +97,7 @@ def answers(seed: int, orders: int, shop: SimShop, now: Callable[[], datetime]) 
             source="market",
             source_platform="allegro",
             mark=f"ferryaaaaaaaan{number}",
-            passing=forwarding.Passing(statuses=STATUSES),
+            passing=forwarding.Passing(maps=Maps(statuses=STATUSES)),
         )
         matches = [known[line.sku or ""] for line in told.lines]
         body = woocommerce.draft(told, matches, rules, settings).body

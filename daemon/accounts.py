@@ -15,16 +15,20 @@ from typing import Protocol
 import structlog
 from msgspec import Struct
 
-from daemon.config import AccountSettings
+from daemon.account_settings import AccountSettings
+from daemon.core.forwarding import Passed, Passing
 from daemon.core.journal import Data, Kind
+from daemon.core.maps import Fault, Maps, usable
 from daemon.core.retry import Cause, Failure, hold_for
 from daemon.core.routing import Target
+from daemon.core.statuses import Ladder
 from daemon.hooks import Hooks, effective
 from orderferry import Capability, Clock, Role
 
 log = structlog.get_logger("orderferry.accounts")
 
 QUIET = timedelta(minutes=15)
+LONGEST_HOLD = timedelta(hours=1.2)  # beyond what any failure asks for: a hold that seems longer is a clock set back
 
 
 class Health(StrEnum):
@@ -41,7 +45,8 @@ class Health(StrEnum):
 class AccountState(Struct, kw_only=True):
     """One account; only this module changes its health.
 
-    `firm` says that the platform itself asked for the hold, so that a call from before it does not lift it.
+    `firm` says that the platform itself asked for the hold, so that a call from before it does not lift it. `faults`
+    are entries of its maps that its platform does not know or take: they count as not written.
     """
 
     name: str
@@ -57,11 +62,23 @@ class AccountState(Struct, kw_only=True):
     logs_in: bool = False
     missing: dict[str, str] = {}
     notes: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = ()
     cursor: str | None = None
     last_fetch: datetime | None = None
     next_fetch: datetime | None = None
     caught_up: datetime | None = None
     last_success: datetime | None = None
+
+    @property
+    def maps(self) -> Maps:
+        """The account's maps, as far as its platform takes them."""
+        return usable(self.settings.maps, self.faults)
+
+    @property
+    def passing(self) -> Passing:
+        """What a shop may be told of an order."""
+        forward = self.settings.forward
+        return Passing(passed=forward.passed, maps=self.maps, fields=forward.fields)
 
 
 class Turn(StrEnum):
@@ -73,17 +90,25 @@ class Turn(StrEnum):
 
 
 class Accounts:
-    """All configured accounts by name; those that a plugin refused are here too, with the reason."""
+    """All configured accounts by name; those that a plugin refused are here too, with the reason.
+
+    `ladder` holds the hub's statuses and rules, which the orders of every account follow.
+    """
 
     def __init__(self, clock: Clock, hooks: Hooks, draw: Callable[[], float] = random.random) -> None:
         self.hooks = hooks
         self._clock = clock
         self._draw = draw
         self._states: dict[str, AccountState] = {}
+        self.ladder = Ladder()
 
     def add(self, state: AccountState) -> None:
         """Takes an account in."""
         self._states[state.name] = state
+
+    def remove(self, name: str) -> None:
+        """Lets an account go that is no longer in the settings."""
+        self._states.pop(name, None)
 
     def __iter__(self) -> Iterator[AccountState]:
         return iter(self._states.values())
@@ -102,6 +127,10 @@ class Accounts:
         """Whether the account's platform is open at all."""
         return state.health is not Health.REFUSED
 
+    def platform_of(self, name: str) -> str:
+        """An account's platform; nothing for one that is no longer in the settings."""
+        return self._states[name].settings.platform if name in self._states else ""
+
     def capabilities(self, name: str) -> Capability:
         """What the account can do, after its check."""
         state = self._states[name]
@@ -118,8 +147,13 @@ class Accounts:
                 name=state.name,
                 role=settings.role,
                 capabilities=self.capabilities(state.name),
+                missing=state.missing,
                 forwards=settings.role is Role.SHOP and settings.forward.enabled,
-                statuses=settings.statuses,
+                fetches=settings.fetch,
+                fetched_status=settings.fetched_status or self.ladder.rules.new,
+                passes_payment=Passed.PAYMENT in settings.forward.passed,
+                statuses=state.maps.statuses,
+                sync=settings.sync,
                 forward_marketplace_stock=settings.forward_marketplace_stock,
                 forward_since=settings.forward_since,
                 added_at=state.added_at,
@@ -132,7 +166,12 @@ class Accounts:
             return False
         if state.held_until is None:
             return True
-        return self._clock.now() >= state.held_until and not state.probing
+        return not self.held_for(state) and not state.probing
+
+    def held_for(self, state: AccountState) -> timedelta:
+        """How long the account is still held; nothing where it isn't, or where the clock was set back meanwhile."""
+        left = state.held_until - self._clock.now() if state.held_until is not None else timedelta(0)
+        return left if timedelta(0) < left <= LONGEST_HOLD else timedelta(0)
 
     def begin(self, state: AccountState) -> bool:
         """A call begins: for a held account it is the probe, which `succeeded` or `failed` is then told."""

@@ -9,6 +9,8 @@ from typing import TypeAlias
 from daemon.core.job import FINAL, ImpossibleError, JobEvent, JobKind, JobState
 from daemon.core.journal import Kind
 from daemon.core.routing import NewJob, syncs
+from daemon.core.statuses import Happening
+from daemon.core.telling import again
 from daemon.desk import Desk
 from daemon.store.case import Case, JobRecord, LinkRecord, ms
 from daemon.views import CommandError, Done
@@ -86,6 +88,7 @@ def resolve_found(number: int, job_id: int, shop_order: str, reference: str, uid
         _only_adding(job)
         _move(case, job, JobEvent.RESOLVE_FOUND)
         job.reason = None
+        ours = job.sent_at is not None  # else it is something else's order, and has been told nothing
         case.link(
             LinkRecord(
                 account=job.account,
@@ -93,8 +96,8 @@ def resolve_found(number: int, job_id: int, shop_order: str, reference: str, uid
                 number=shop_order,
                 reference=reference,
                 linked_at=desk.now,
-                told_status=job.told_status,
-                told_paid=job.told_paid,
+                told_status=(job.told_status or "") if ours else None,
+                told_paid=job.told_paid if ours else None,
             )
         )
         desk.touch(case)
@@ -121,6 +124,7 @@ def resolve_again(number: int, job_id: int, uid: int) -> Act:
         job.attempt = 0
         job.first_tried = None
         job.doubt_at = None
+        job.sure = True
         desk.touch(case)
         desk.note_job(
             Kind.JOB_RESOLVED,
@@ -138,12 +142,8 @@ def set_status(number: int, status: str, uid: int) -> Act:
 
     def act(desk: Desk) -> Done:
         case = _case(desk, number)
-        was = case.order.status
-        if was == status:
+        if not desk.set_status(case, status, uid=uid):
             return Done(text=f"order {number} is {status} already", order=number)
-        case.order.status = status
-        case.changed = True
-        desk.note(Kind.STATUS_SET, order=number, was=was, status=status, uid=uid)
         return _told(desk, case, JobKind.SET_STATUS, f"order {number} is {status} now")
 
     return act
@@ -160,6 +160,8 @@ def set_payment(number: int, amount: Decimal | None, uid: int, *, paid: bool) ->
         case.changed = True
         told = None if amount is None else str(amount)
         desk.note(Kind.PAYMENT_SET, order=number, paid=paid, amount=told, uid=uid)
+        if paid:
+            desk.happened(case, Happening.PAID)
         return _told(desk, case, JobKind.SET_PAYMENT, f"order {number} is {'paid' if paid else 'unpaid'} now")
 
     return act
@@ -173,6 +175,7 @@ def add_parcel(number: int, carrier: str, tracking: str, uid: int) -> Act:
         if not case.add_parcel(carrier, tracking, desk.now):
             return Done(text=f"order {number} has the parcel {tracking} already", order=number)
         desk.note(Kind.PARCEL_ADDED, order=number, carrier=carrier, number=tracking, uid=uid)
+        desk.happened(case, Happening.PARCEL_SENT)
         return _told(desk, case, JobKind.SET_TRACKING, f"the parcel {tracking} is added to order {number}")
 
     return act
@@ -210,13 +213,15 @@ def _told(desk: Desk, case: Case, kind: JobKind, text: str) -> Done:
     desk.route()
     made = [job for number, job in case.jobs.items() if number not in before]
     open_jobs = [job for job in case.jobs.values() if job.kind is kind and job.state not in FINAL]
-    telling = ", ".join(sorted(job.account for job in open_jobs))
+    telling = ", ".join(
+        f"{job.account} {again(job.due, desk.now)}" for job in sorted(open_jobs, key=lambda job: job.account)
+    )
     cannot = "; ".join(
         why
         for name, target in desk.targets.items()
         if name in case.links and (why := syncs(target)[kind]) is not None and name != case.order.account
     )
-    text += f"; told at once: {telling}" if telling else "; nobody has to be told"
+    text += f"; told: {telling}" if telling else "; nobody has to be told"
     return Done(text=text + (f" ({cannot})" if cannot else ""), order=case.order.id, jobs=tuple(job.id for job in made))
 
 

@@ -13,9 +13,10 @@ from pathlib import Path
 import structlog
 
 from daemon import acts, logs
+from daemon.account_settings import AccountSettings
 from daemon.accounts import Accounts, AccountState, Health
 from daemon.clock import SystemClock
-from daemon.config import AccountSettings, Config, ConfigError, load
+from daemon.config import Config, ConfigError, load
 from daemon.control.listening import SocketError
 from daemon.control.server import ControlServer
 from daemon.core import forwarding
@@ -23,16 +24,19 @@ from daemon.core.journal import Kind
 from daemon.dispatcher import Dispatcher
 from daemon.events import Feed
 from daemon.hooks import Catalogue, Hooks, discover
-from daemon.hub import Facts, Hub
+from daemon.hub import Hub
+from daemon.hub_reads import Facts
 from daemon.opening import Opener
 from daemon.poller import Poller
-from daemon.recovery import recover
+from daemon.recovery import bring_forward, recover
+from daemon.reloading import changes
 from daemon.round import FatalStoreError, Rounds
 from daemon.store.case import when
 from daemon.store.connection import FILE, StoreBusyError, StoreRefusedError
 from daemon.store.reader import Reader
 from daemon.store.store import Store
 from daemon.vault import TokenFiles, Vault, VaultError
+from daemon.views import CommandError, Done
 from orderferry import Capability, Clock
 
 log = structlog.get_logger("orderferry.daemon")
@@ -44,8 +48,11 @@ LAST_WORD = 2.0
 class Daemon:
     """A running orderferry: `start`, then `wait`, then `stop`, whatever happens in between."""
 
-    def __init__(self, config: Config, catalogue: Catalogue, clock: Clock, *, restored: bool = False) -> None:
+    def __init__(
+        self, config: Config, catalogue: Catalogue, clock: Clock, *, restored: bool = False, log_format: str = "json"
+    ) -> None:
         self.config = config
+        self._log_format = log_format
         self._restored = restored
         self._catalogue = catalogue
         self._clock = clock
@@ -53,30 +60,44 @@ class Daemon:
         self._accounts = Accounts(clock, self._hooks)
         self._feed = Feed()
         self._pollers: dict[str, Poller] = {}
+        self._polling: dict[str, asyncio.Task[None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._reloading = asyncio.Lock()
         self._closing = contextlib.AsyncExitStack()
         self._stop = asyncio.Event()
 
     async def start(self) -> None:
         """Opens the store, the accounts and the socket; raises what makes a start impossible."""
+        async with self._reloading:
+            await self._start()
+
+    async def _start(self) -> None:
         data_dir = self.config.daemon.data_dir
         vault = Vault.open(data_dir, os.environ, create=not (data_dir / FILE).exists())
-        store = await Store.open(data_dir, vault, restored=self._restored)
+        store = self._store = await Store.open(data_dir, vault, restored=self._restored)
         self._closing.push_async_callback(store.close)
         reader = await Reader.open(store.path, vault)
         self._closing.push_async_callback(reader.close)
         prefix = forwarding.prefix(store.installation)
-        opener = Opener(self._catalogue.platforms, self._hooks, TokenFiles(vault, data_dir), self._clock, prefix)
+        tokens = TokenFiles(vault, data_dir)
+        opener = self._opener = Opener(self._catalogue.platforms, self._hooks, tokens, self._clock, prefix)
         self._closing.push_async_callback(opener.close)
-        rounds = Rounds(store, self._clock, targets=self._accounts.targets, publish=self._feed.publish)
-        dispatcher = Dispatcher(self._accounts, rounds, self._clock, prefix)
+        rounds = self._rounds = Rounds(
+            store,
+            self._clock,
+            targets=self._accounts.targets,
+            ladder=lambda: self._accounts.ladder,
+            publish=self._feed.publish,
+        )
+        dispatcher = self._dispatcher = Dispatcher(self._accounts, rounds, self._clock, prefix)
         dispatcher.hold()  # what the last process left is settled first: a job of ours must not be taken for one of its
         running = asyncio.create_task(rounds.run(dispatcher))
         running.add_done_callback(self._rounds_ended)
         self._tasks.append(running)
         self._closing.push_async_callback(self._finish, rounds, dispatcher, running)
+        self._accounts.ladder = self.config.ladder
         for settings in self.config.accounts:
-            await self._open_account(settings, opener, store, rounds)
+            await self._open_account(settings)
         facts = Facts(
             version=version("orderferry"),
             started_at=self._clock.now(),
@@ -84,7 +105,7 @@ class Daemon:
             epoch=int((await store.meta())["epoch"]),
         )
         hub = Hub(
-            self.config,
+            lambda: self.config,
             facts,
             accounts=self._accounts,
             pollers=self._pollers,
@@ -93,16 +114,16 @@ class Daemon:
             feed=self._feed,
             clock=self._clock,
         )
+        hub.reloader = self.reload
         server = ControlServer(hub, self.config.daemon.socket, log=structlog.get_logger("orderferry.control"))
         await server.start()
         self._closing.push_async_callback(server.stop)
         in_doubt = await self._recover(store, rounds)
+        await rounds.act(bring_forward(self._accounts.targets()))
         await rounds.note(Kind.DAEMON_STARTED, None, {"version": facts.version, "in_doubt": in_doubt})
-        polling = [asyncio.create_task(poller.run()) for poller in self._pollers.values()]
-        for task in polling:
-            task.add_done_callback(self._poller_ended)
-        self._tasks += polling
-        self._closing.push_async_callback(_cancel, polling)
+        self._closing.push_async_callback(self._stop_polling)
+        for name in self._pollers:
+            self._start_polling(name)
         self._closing.callback(dispatcher.hold)
         dispatcher.begin()
         rounds.wake()
@@ -111,7 +132,7 @@ class Daemon:
     async def wait(self) -> int:
         """Returns when the daemon is told to stop, with the exit code; a failed disk is not success."""
         await self._stop.wait()
-        for task in self._tasks:
+        for task in (*self._tasks, *self._polling.values()):
             if task.done() and not task.cancelled() and (error := task.exception()) is not None:
                 log.error("store_failed" if isinstance(error, FatalStoreError) else "failed", error=repr(error))
                 return FAILED
@@ -121,12 +142,70 @@ class Daemon:
         """Lets `wait` return."""
         self._stop.set()
 
+    def ask_to_reload(self) -> None:
+        """SIGHUP: takes config.toml as it is now, once the start is over."""
+        self._tasks.append(asyncio.create_task(self._reload_by_signal()))
+
     async def stop(self) -> None:
         """Begins nothing new, finishes what is under way, and leaves all of it on disk."""
         await self._closing.aclose()
 
-    async def _open_account(self, settings: AccountSettings, opener: Opener, store: Store, rounds: Rounds) -> None:
-        name = settings.name
+    async def reload(self, uid: int | None = None) -> Done:
+        """Takes config.toml as it is now, without losing work in hand; a broken one changes nothing.
+
+        Raises `CommandError` with every mistake of the file.
+        """
+        async with self._reloading:
+            try:
+                config = load(self.config.path, self._catalogue.platforms, os.environ)
+                plan = changes(self.config, config)
+            except ConfigError as error:
+                log.warning("settings_refused", reason=str(error))
+                raise CommandError("invalid", f"the settings stay as they were: {error}") from error
+            self.config, self._accounts.ladder = config, config.ladder
+            logs.configure(config.daemon.log_level, self._log_format)
+            for name in (*plan.removed, *(account.name for account in plan.reopened)):
+                await self._close_account(name)
+            for account in plan.retuned:
+                self._accounts[account.name].settings = account
+                if account.name in self._pollers:
+                    self._pollers[account.name].check_again()
+            for account in (*plan.added, *plan.reopened):
+                await self._open_account(account)
+                self._start_polling(account.name)
+            await self._rounds.act(bring_forward(self._accounts.targets()))
+            await self._rounds.note(Kind.SETTINGS_RELOADED, None, {"changes": str(plan), "uid": uid})
+            self._rounds.wake()
+            for warning in config.warnings:
+                log.warning("settings", reason=warning)
+            log.info("reloaded", changes=str(plan))
+            return Done(text=f"{config.path.name} is taken: {plan}")
+
+    async def _reload_by_signal(self) -> None:
+        with contextlib.suppress(CommandError):  # what is wrong stands in the log
+            await self.reload()
+
+    def _start_polling(self, name: str) -> None:
+        if name in self._pollers:
+            task = self._polling[name] = asyncio.create_task(self._pollers[name].run())
+            task.add_done_callback(self._poller_ended)
+
+    async def _stop_polling(self) -> None:
+        await _cancel(list(self._polling.values()))
+
+    async def _close_account(self, name: str) -> None:
+        """Ends an account in order: nothing more is asked of it, and what is under way is waited for."""
+        state = self._accounts[name]
+        state.paused = True
+        self._pollers.pop(name, None)
+        if task := self._polling.pop(name, None):
+            await _cancel([task])
+        await self._dispatcher.finish(name)
+        await self._opener.shut(name)
+        self._accounts.remove(name)
+
+    async def _open_account(self, settings: AccountSettings) -> None:
+        name, opener, store, rounds = settings.name, self._opener, self._store, self._rounds
         state = AccountState(name=name, settings=settings, added_at=self._clock.now())
         self._accounts.add(state)
         try:
@@ -202,14 +281,14 @@ def run(config: Path, *, log_format: str = "json", restored: bool = False) -> in
         log.warning("settings", reason=warning)
     for refused in catalogue.refused:
         log.warning("plugin_refused", plugin=refused.name, reason=refused.reason)
-    return asyncio.run(_run(settings, catalogue, restored=restored))
+    return asyncio.run(_run(Daemon(settings, catalogue, SystemClock(), restored=restored, log_format=log_format)))
 
 
-async def _run(config: Config, catalogue: Catalogue, *, restored: bool) -> int:
-    daemon = Daemon(config, catalogue, SystemClock(), restored=restored)
+async def _run(daemon: Daemon) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, daemon.ask_to_stop)
+    loop.add_signal_handler(signal.SIGHUP, daemon.ask_to_reload)
     starting, ending = asyncio.create_task(daemon.start()), asyncio.create_task(daemon.wait())
     try:
         await asyncio.wait({starting, ending}, return_when=asyncio.FIRST_COMPLETED)

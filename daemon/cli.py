@@ -47,6 +47,7 @@ for _verb in (
     reading.show,
     reading.explain,
     reading.jobs,
+    reading.plan,
     acting.forward,
     acting.retry,
     acting.resolve,
@@ -55,6 +56,7 @@ for _verb in (
     acting.add_parcel,
     acting.pause,
     acting.resume,
+    acting.reload,
     reading.tail,
     starting.completion,
 ):

@@ -10,27 +10,25 @@ import os
 import re
 import stat
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal
 
 import msgspec
 import tomli
 from msgspec import Struct
 
+from daemon.account_settings import SECTIONS, AccountSettings, read_accounts
+from daemon.core.statuses import Ladder, Rules
 from daemon.paths import default_data_dir, default_socket
 from daemon.secret_sources import WrongValueError
 from daemon.toml_lines import KeyPath, line_of_each_key
-from daemon.toml_values import Problem, TableReader, closest, quoted, seen, shown
-from orderferry import Duration, Role, Settings
+from daemon.toml_values import Problem, TableReader, closest, quoted
+from orderferry import Role
 from orderferry.platform import AnyPlatform
 
 LONGEST_SOCKET = 100
-SETTLE = Duration(seconds=420)
 
 _STATUS_KEY = re.compile(r"[a-z0-9_-]{1,32}")
-_ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 
 
 class ConfigError(Exception):
@@ -56,51 +54,21 @@ class Status(Struct, frozen=True):
     label: str
 
 
-class ForwardSettings(Struct, frozen=True, kw_only=True):
-    """[shops.NAME.forward]: whether orders go into this shop, and what it is told of them."""
-
-    enabled: bool = True
-
-
-class AccountSettings(Struct, frozen=True, kw_only=True):
-    """[marketplaces.NAME] or [shops.NAME]; `COMMON_KEYS` says which of these keys belong to which role.
-
-    `settings` is the platform's own part. `statuses` maps the hub's statuses to the platform's: a status that is not in
-    it is not told. `settle` is how long an unanswered order is looked for before it may be sent again. `forward_since`
-    is in UTC: orders bought earlier are shown, but not forwarded by themselves.
-    """
-
-    name: str
-    role: Role
-    platform: str
-    poll_every: Duration
-    settings: Settings
-    statuses: Mapping[str, str]
-    settle: Duration = SETTLE
-    forward: ForwardSettings = ForwardSettings()
-    forward_marketplace_stock: bool = False
-    forward_since: datetime | None = None
-
-
 class Config(Struct, frozen=True, kw_only=True):
     """All that config.toml says; `warnings` are whole lines in the shape of a problem's."""
 
     path: Path
     daemon: DaemonSettings
     statuses: tuple[Status, ...]
+    rules: Rules = Rules()
     accounts: tuple[AccountSettings, ...]
     warnings: tuple[str, ...] = ()
 
+    @property
+    def ladder(self) -> Ladder:
+        """The statuses in their order, and the rules."""
+        return Ladder(keys=tuple(status.key for status in self.statuses), rules=self.rules)
 
-SECTIONS: Mapping[str, Role] = MappingProxyType({"marketplaces": Role.MARKETPLACE, "shops": Role.SHOP})
-
-COMMON_KEYS: Mapping[Role, tuple[str, ...]] = MappingProxyType(
-    {
-        Role.MARKETPLACE: ("platform", "poll_every", "statuses", "forward_marketplace_stock", "forward_since"),
-        Role.SHOP: ("platform", "poll_every", "statuses", "settle", "forward"),
-    }
-)
-"""The keys that every account of a role has; all others are its platform's own."""
 
 DEFAULT_STATUSES: tuple[Status, ...] = (
     Status("new", "New"),
@@ -110,13 +78,6 @@ DEFAULT_STATUSES: tuple[Status, ...] = (
     Status("delivered", "Delivered"),
     Status("cancelled", "Cancelled"),
     Status("returned", "Returned"),
-)
-
-OWN_STATUSES: Mapping[str, str] = MappingProxyType(
-    {
-        "new": "the program gives it to every order that comes in",
-        "cancelled": "the program gives it to an order that is called off",
-    }
 )
 
 
@@ -129,15 +90,16 @@ def load(path: Path, platforms: Mapping[str, type[AnyPlatform]], environ: Mappin
     text, mode = _read(path)
     document = _parse(path, text)
     reader = TableReader(path, line_of_each_key(text), environ)
-    reader.check_keys(document, ("daemon", "statuses", *SECTIONS), ())
+    reader.check_keys(document, ("daemon", "statuses", "rules", *SECTIONS), ())
     daemon = _daemon(reader, document.get("daemon", {}), environ)
     statuses = _statuses(reader, document.get("statuses"))
-    accounts = _accounts(reader, document, platforms, [status.key for status in statuses])
+    rules = _rules(reader, document.get("rules", {}), statuses or DEFAULT_STATUSES)
+    accounts = read_accounts(reader, document, platforms, [status.key for status in statuses])
     if reader.problems or daemon is None:
         raise ConfigError(tuple(sorted(reader.problems, key=lambda problem: problem.line or 0)))
     _warn(reader, accounts, others_can_read=bool(mode & (stat.S_IRGRP | stat.S_IROTH)))
     warnings = tuple(map(str, reader.warnings))
-    return Config(path=path, daemon=daemon, statuses=statuses, accounts=accounts, warnings=warnings)
+    return Config(path=path, daemon=daemon, statuses=statuses, rules=rules, accounts=accounts, warnings=warnings)
 
 
 def _read(path: Path) -> tuple[str, int]:
@@ -224,10 +186,32 @@ def _statuses(reader: TableReader, raw: object) -> tuple[Status, ...]:
             reader.complain((*at, key), "a status is named with 1 to 32 of the letters a-z, digits, - and _")
         text = _text(reader, label, (*at, key))
         statuses.append(Status(key, text or key))
-    for key, why in OWN_STATUSES.items():
-        if key not in table and isinstance(raw, dict):
-            reader.complain((*at, key), f'is missing, but {why}; write {key} = "..."')
     return tuple(statuses)
+
+
+def _rules(reader: TableReader, raw: object, statuses: tuple[Status, ...]) -> Rules:
+    at: KeyPath = ("rules",)
+    keys = [status.key for status in statuses]
+    table = reader.table(raw, at, '[rules] and lines such as paid = "packing"')
+    rules = reader.struct(Rules, table, at) or Rules()
+    for field in msgspec.structs.fields(Rules):
+        status = getattr(rules, field.name)
+        if status is None or status in keys:
+            continue
+        if field.name in table:
+            meant = closest(status, keys)
+            hint = f" (did you mean {quoted([meant])}?)" if meant else f"; they are {', '.join(keys)}"
+            reader.complain((*at, field.name), f"is not one of the hub's statuses{hint}")
+        else:  # the program itself gives this status
+            write = f'add {status} to [statuses], or write {field.name} = "..." in [rules]'
+            reader.complain(("statuses", status), f"is missing, but {_GIVEN[field.name]}; {write}")
+    return rules
+
+
+_GIVEN = {
+    "new": "the program gives it to every order that comes in",
+    "cancelled": "the program gives it to an order that is called off",
+}
 
 
 def _text(reader: TableReader, raw: object, at: KeyPath) -> str | None:
@@ -237,112 +221,6 @@ def _text(reader: TableReader, raw: object, at: KeyPath) -> str | None:
         reader.complain(at, str(wrong))
         return None
     return text
-
-
-def _accounts(
-    reader: TableReader,
-    document: Mapping[str, Any],
-    platforms: Mapping[str, type[AnyPlatform]],
-    hub: list[str],
-) -> tuple[AccountSettings, ...]:
-    accounts = []
-    names: set[str] = set()
-    for section, role in SECTIONS.items():
-        tables = reader.table(document.get(section, {}), (section,), f"[{section}.NAME] for each {role}")
-        if isinstance(tables.get("platform"), str):
-            reader.complain((section,), f"a {role} needs a name of its own: write [{section}.NAME]")
-            continue
-        for name, raw in tables.items():
-            at = (section, name)
-            if not _ACCOUNT_NAME.fullmatch(name):
-                meant = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")[:41]
-                hint = f" (did you mean {meant}?)" if meant else ""
-                reader.complain(at, f"a name has 1 to 41 of the letters a-z, digits and -, and begins with no -{hint}")
-            if name in names:
-                reader.complain(at, "a marketplace has this name already; give each account a name of its own")
-            names.add(name)
-            table = reader.table(raw, at, f"[{section}.NAME] and its keys")
-            account = _account(reader, role, table, at, platforms=platforms, hub=hub) if isinstance(raw, dict) else None
-            if account is not None:
-                accounts.append(account)
-    return tuple(accounts)
-
-
-def _account(
-    reader: TableReader,
-    role: Role,
-    table: Mapping[str, Any],
-    at: tuple[str, str],
-    *,
-    platforms: Mapping[str, type[AnyPlatform]],
-    hub: list[str],
-) -> AccountSettings | None:
-    before = len(reader.problems)
-    platform = _platform(reader, role, table, at, platforms)
-    role = role if platform is None else platform.role
-    common = COMMON_KEYS[role]
-    settings = None
-    if platform is not None:
-        own = [field.encode_name for field in msgspec.structs.fields(platform.Settings)]
-        for taken in sorted(set(own) & set(common)):
-            reader.complain(at, f"the platform {platform.id} has a key {taken}, which is the program's own: its bug")
-        elsewhere = {key: f"[{its}.NAME]" for its, of in SECTIONS.items() for key in COMMON_KEYS[of]}
-        reader.check_keys(table, (*common, *own), at, elsewhere)
-        settings = reader.known_struct(platform.Settings, table, at)
-    values = reader.fields(AccountSettings, set(common) - {"statuses"}, table, at)
-    for key in ("poll_every", "settle"):
-        if key in values and values[key] <= timedelta(0):
-            reader.complain((*at, key), "must be longer than nothing")
-    values["statuses"] = _mapped_statuses(reader, table.get("statuses", {}), (*at, "statuses"), platform, hub)
-    if platform is None or settings is None or before != len(reader.problems):
-        return None
-    values.setdefault("poll_every", _duration(platform.poll_every))
-    return AccountSettings(name=at[1], role=role, settings=settings, **values)
-
-
-def _platform(
-    reader: TableReader,
-    role: Role,
-    table: Mapping[str, Any],
-    at: tuple[str, str],
-    platforms: Mapping[str, type[AnyPlatform]],
-) -> type[AnyPlatform] | None:
-    place = (*at, "platform")
-    fitting = sorted(key for key, platform in platforms.items() if platform.role is role)
-    write = f"platform = one of {quoted(fitting)}" if fitting else "a platform, of which none is installed"
-    if "platform" not in table:
-        reader.complain(place, f"is missing; write {write}")
-        return None
-    key = table["platform"]
-    if not isinstance(key, str) or not key.strip():
-        return None  # the common keys' types are checked by the caller
-    platform = platforms.get(key)
-    if platform is None:
-        meant = closest(key, fitting) or closest(key, platforms)
-        hint = f" (did you mean {quoted([meant])}?)" if meant else ""
-        reader.complain(place, f"found {seen(key)}, write {write}{hint}")
-    elif platform.role is not role:
-        section = next(section for section, its in SECTIONS.items() if its is platform.role)
-        reader.complain(place, f"{platform.id} is a {platform.role}; write [{section}.{at[1]}] above it")
-    return platform
-
-
-def _mapped_statuses(
-    reader: TableReader, raw: object, at: KeyPath, platform: type[AnyPlatform] | None, hub: list[str]
-) -> Mapping[str, str]:
-    mapped = {key: theirs for key, theirs in (platform.statuses if platform else {}).items() if key in hub}
-    table = reader.table(raw, at, f'[{shown(at)}] and lines such as sent = "completed"')
-    reader.check_keys(table, hub, at)
-    for key, theirs in table.items():
-        if theirs == "":
-            mapped.pop(key, None)  # the seller wants this status not to be told
-        elif key in hub:
-            mapped[key] = _text(reader, theirs, (*at, key)) or ""
-    return MappingProxyType(mapped)
-
-
-def _duration(span: timedelta) -> Duration:
-    return Duration(days=span.days, seconds=span.seconds, microseconds=span.microseconds)
 
 
 def _warn(reader: TableReader, accounts: tuple[AccountSettings, ...], *, others_can_read: bool) -> None:

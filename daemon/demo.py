@@ -308,6 +308,10 @@ settle = "{settle}s"
 
 [shops.demo-shop.forward]
 enabled = true
+
+[shops.demo-shop.sync]
+status = "at once"
+payment = "at once"
 """
 
 

@@ -14,6 +14,7 @@ from daemon.core.intake import Known
 from daemon.core.job import JobEvent, JobKind, JobState
 from daemon.core.journal import Data, Entry, Kind, Scalar
 from daemon.core.routing import NewJob, Target, reconcile
+from daemon.core.statuses import Happening, Ladder
 from daemon.store.batch import Batch
 from daemon.store.case import Case, JobRecord, ms
 from daemon.store.store import Store
@@ -40,10 +41,11 @@ class Needs(msgspec.Struct, kw_only=True):
 class Desk:
     """What one round knows and decides; made new for every round."""
 
-    def __init__(self, store: Store, targets: Mapping[str, Target], now: datetime) -> None:
+    def __init__(self, store: Store, targets: Mapping[str, Target], now: datetime, ladder: Ladder) -> None:
         self.store = store
         self.targets = targets
         self.now = now
+        self.ladder = ladder
         self.cases: dict[int, Case] = {}
         self.known: dict[tuple[str, str], Known] = {}
         self.owners: dict[tuple[str, str], Known] = {}
@@ -121,6 +123,22 @@ class Desk:
         told: Data = {key: value for key, value in data.items() if value is not None}
         number = self.store.new_id("journal")
         self.entries.append(Entry(id=number, at=self.now, kind=kind, order=order, account=account, job=job, data=told))
+
+    def set_status(self, case: Case, status: str, *, rule: str | None = None, uid: int | None = None) -> bool:
+        """Gives the order a status of the hub, with its row in the journal; False where it has it already."""
+        was = case.order.status
+        if was == status:
+            return False
+        case.order.status = status
+        case.changed = True
+        self.touch(case)
+        account = case.order.account if uid is None else None
+        self.note(Kind.STATUS_SET, order=case.order.id, account=account, was=was, status=status, rule=rule, uid=uid)
+        return True
+
+    def happened(self, case: Case, happening: Happening) -> None:
+        """Gives the order the status that the seller's rule for this wants."""
+        self.set_status(case, self.ladder.after(case.order.status, happening), rule=happening.value)
 
     def warn(self, case: Case, text: str, account: str | None = None) -> None:
         """A warning that stays with the order."""

@@ -20,10 +20,11 @@ from msgspec.structs import replace
 from daemon.accounts import Accounts, AccountState, Turn, tell_turn
 from daemon.core import forwarding
 from daemon.core.job import JobKind, JobState
-from daemon.core.retry import Cause, Failure, classify
+from daemon.core.maps import Unmapped
+from daemon.core.retry import AlreadyThereError, Cause, Failure, classify
 from daemon.outcomes import Outcome, Said
 from daemon.round import Claimed, FatalStoreError, Room, Rounds
-from orderferry import Capability, Clock, Malformed, OrderRef, Parcel, PaymentState, ShopOrder
+from orderferry import Capability, Clock, ForwardOrder, Malformed, OrderRef, Parcel, PaymentState, ShopOrder
 
 log = structlog.get_logger("orderferry.dispatcher")
 
@@ -32,6 +33,7 @@ SEARCH_BACK = timedelta(minutes=15)
 DRAIN = 25.0
 LAST_REPORTS = 1.0
 MOST_AHEAD = 7
+NOTED_AGAIN = 3600.0
 
 _MOVES = {
     JobKind.SET_PAYMENT: Capability.STATUS_MOVES_ON_PAYMENT,
@@ -86,6 +88,7 @@ class Dispatcher:
         self._lanes: dict[str, Lane] = {}
         self._reports: set[asyncio.Task[None]] = set()
         self._open = True
+        self._noted: dict[tuple[str, Unmapped], float] = {}
 
     def rooms(self) -> Sequence[Room]:
         """How many jobs each account can take now; some more than it has hands, where calls outrun the disk."""
@@ -129,17 +132,30 @@ class Dispatcher:
         for lane in self._lanes.values():
             if lane.alarm is not None:
                 lane.alarm.cancel()
-        running = [task for lane in self._lanes.values() for task in lane.running]
-        left: set[asyncio.Task[None]] = set()
-        if running:
-            _, left = await asyncio.wait(running, timeout=DRAIN)
-            for task in left:
-                task.cancel()
-            if left:
-                await asyncio.wait(left, timeout=2)
+        left = await self._end([task for lane in self._lanes.values() for task in lane.running])
         # on a full disk they can't be written: the jobs stay SENDING there, and the next start looks them up
         if self._reports:
             await asyncio.wait(self._reports, timeout=LAST_REPORTS)
+        return left
+
+    async def finish(self, name: str) -> None:
+        """Waits for one account's calls that are under way; the account must not be asked any more."""
+        lane = self._lanes.pop(name, Lane())
+        while lane.waiting:
+            self._release(lane.waiting.popleft())
+        if lane.alarm is not None:
+            lane.alarm.cancel()
+        await self._end(list(lane.running))
+
+    async def _end(self, running: Sequence[asyncio.Task[None]]) -> int:
+        """Waits for these calls; answers how many had to be broken off, and so left in doubt."""
+        if not running:
+            return 0
+        _, left = await asyncio.wait(running, timeout=DRAIN)
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=2)
         return len(left)
 
     def _lane(self, name: str) -> Lane:
@@ -217,6 +233,7 @@ class Dispatcher:
                 settle=state.settings.settle,
                 others_worked=others_worked,
                 draw=self._draw(),
+                unmapped=self._unmapped(state, claimed) if shop_order is not None else (),
             )
         )
         log.info(
@@ -230,7 +247,7 @@ class Dispatcher:
 
     async def _watch_hold(self, state: AccountState, lane: Lane) -> None:
         """Asks for a round when a held account may be asked again."""
-        while state.held_until is not None and (wait := (state.held_until - self._clock.now()).total_seconds()) > 0:
+        while wait := self._accounts.held_for(state).total_seconds():
             await self._clock.sleep(wait)
         lane.alarm = None
         self._rounds.wake()
@@ -245,28 +262,51 @@ class Dispatcher:
         if order is None:
             raise Malformed("the stored order can't be read; is this the key that it was sealed with?")
         if job.kind is JobKind.ADD_ORDER:
-            passing = forwarding.Passing(statuses=state.settings.statuses)
-            source = next((found for found in self._accounts if found.name == claimed.source), None)
             told = forwarding.build(
                 order,
                 number=job.order_id,
                 status=claimed.status,
                 paid=claimed.paid,
                 source=claimed.source,
-                source_platform=source.settings.platform if source is not None else "",
+                source_platform=self._accounts.platform_of(claimed.source),
                 mark=self._reference(claimed),
-                passing=passing,
+                passing=state.passing,
             )
+            if not job.sure and state.settings.forward.look_for_others:
+                await self._look_for_others(state.name, told)
             progress = _Progress(self._rounds, job.id, job.progress)
             added = await ask(state.name, "add_order", order=told, progress=progress)
             return _shop_order(added), Said(status=job.told_status, paid=job.told_paid)
         return None, await self._sync(state, claimed)
 
+    async def _look_for_others(self, name: str, order: ForwardOrder) -> None:
+        """Raises where something else has put this purchase into the shop already."""
+        if Capability.FIND_PURCHASE not in self._accounts.capabilities(name):
+            return
+        found: ShopOrder | None = await self._accounts.hooks.ask(name, "find_purchase", order=order)
+        if found is not None:
+            raise AlreadyThereError(
+                f"{name} has order {found.number} (id {found.id}) for this purchase already; something else put it in"
+            )
+
+    def _unmapped(self, state: AccountState, claimed: Claimed) -> tuple[Unmapped, ...]:
+        """The order's methods without an entry, of those that were not told within the hour."""
+        if claimed.order is None:
+            return ()
+        now = self._clock.monotonic()
+        found = []
+        for one in forwarding.unmapped(claimed.order, claimed.source, state.passing):
+            key = (state.name, one)
+            if now - self._noted.get(key, -NOTED_AGAIN) >= NOTED_AGAIN:
+                self._noted[key] = now
+                found.append(one)
+        return tuple(found)
+
     async def _sync(self, state: AccountState, claimed: Claimed) -> Said:
         job, ask = claimed.job, self._accounts.hooks.ask
         ref = OrderRef(id=claimed.shop_order or "", reference=claimed.reference)
         if job.kind is JobKind.SET_STATUS:
-            status = state.settings.statuses[claimed.status]
+            status = state.maps.statuses[claimed.status]
             await ask(state.name, "set_status", ref=ref, status=status)
             return Said(status=status)
         if job.kind is JobKind.SET_PAYMENT:

@@ -3,230 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 import re
-import sqlite3
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from msgspec import Struct
-
-from daemon import acts, shown
-from daemon.accounts import Accounts, AccountState, Health, login_command
-from daemon.config import Config
+from daemon import acts
+from daemon.accounts import AccountState
 from daemon.core import forwarding
-from daemon.core.job import JobState
-from daemon.core.journal import Entry
-from daemon.events import Feed
-from daemon.poller import Poller
-from daemon.round import Rounds
-from daemon.store.reader import Filter, Reader
+from daemon.hub_reads import HubReads
 from daemon.views import (
-    AccountView,
-    ChoiceView,
     CommandError,
     Done,
     FetchProgress,
-    JobsView,
-    JournalView,
-    OrdersView,
-    OrderView,
-    StatusView,
-    StoryView,
 )
-from orderferry import Choice, ChoiceKind, Clock, PlatformError, Role, Stage
-from orderferry.capability import names as flag_names
 
-CHOICES_LIMIT = 60.0
 NUMBER = re.compile(r"[\w\- ().]{1,64}")
 
 
-class Facts(Struct, frozen=True, kw_only=True):
-    """What the daemon knows of itself."""
+class Hub(HubReads):
+    """Implements `daemon.control.hub.Hub` on the running daemon; `HubReads` has what is only asked."""
 
-    version: str
-    started_at: datetime
-    installation: str
-    epoch: int
+    reloader: Callable[[int], Awaitable[Done]]
 
-
-class Hub:
-    """Implements `daemon.control.hub.Hub` on the running daemon."""
-
-    def __init__(
-        self,
-        config: Config,
-        facts: Facts,
-        *,
-        accounts: Accounts,
-        pollers: Mapping[str, Poller],
-        rounds: Rounds,
-        reader: Reader,
-        feed: Feed,
-        clock: Clock,
-    ) -> None:
-        self._config = config
-        self._facts = facts
-        self._accounts = accounts
-        self._pollers = pollers
-        self._rounds = rounds
-        self._reader = reader
-        self._feed = feed
-        self._clock = clock
-
-    async def status(self) -> StatusView:
-        """The daemon at a glance."""
-        stages, states, malformed, oldest = await self._reader.counts()
-        problems = [self._rounds.degraded] if self._rounds.degraded else []
-        for state in self._accounts:
-            if state.health in {Health.DOWN, Health.NEEDS_LOGIN, Health.REFUSED}:
-                remedy = self._remedy(state)
-                said = remedy is None or remedy in (state.problem or "")
-                problems.append(f"{state.name}: {state.problem}" + ("" if said else f"; {remedy}"))
-        if states.get(JobState.PARKED):
-            problems.append(f"{states[JobState.PARKED]} jobs are parked: `orderferry jobs --state parked` shows them")
-        for name, (_, unfinished, _) in (await self._reader.account_counts()).items():
-            if unfinished and name not in self._accounts:
-                problems.append(f"{unfinished} jobs wait for {name}, which is no longer in {self._config.path.name}")
-        if malformed:
-            problems.append(f"{malformed} orders could not be read: `orderferry jobs --state parked` shows them")
-        return StatusView(
-            version=self._facts.version,
-            health="degraded" if self._rounds.degraded else "ok",
-            problems=tuple(problems),
-            started_at=self._facts.started_at,
-            data_dir=str(self._config.daemon.data_dir),
-            sqlite=sqlite3.sqlite_version,
-            installation=self._facts.installation,
-            epoch=self._facts.epoch,
-            accounts={state.name: state.health.value for state in self._accounts},
-            orders={stage.value: stages.get(stage.value, 0) for stage in Stage},
-            jobs=states,
-            malformed=malformed,
-            oldest_unfinished=oldest,
-            statuses={status.key: status.label for status in self._config.statuses},
-        )
-
-    async def accounts(self) -> tuple[AccountView, ...]:
-        """Every configured account."""
-        counts = await self._reader.account_counts()
-        return tuple(self._view(state, counts.get(state.name, (0, 0, 0))) for state in self._accounts)
-
-    async def account(self, name: str) -> AccountView:
-        """One account."""
-        counts = await self._reader.account_counts()
-        return self._view(self._state(name), counts.get(name, (0, 0, 0)))
-
-    async def choices(self, name: str, kind: str) -> tuple[ChoiceView, ...]:
-        """The platform's own list, asked now."""
-        state = self._state(name)
-        if kind not in {entry.value for entry in ChoiceKind}:
-            raise CommandError("invalid", f"{kind!r} is not a list", tuple(entry.value for entry in ChoiceKind))
-        if f"list_{kind}" not in flag_names(self._accounts.capabilities(name)):
-            raise CommandError("invalid", f"{name} has no list of {kind}")
-        if not self._accounts.may_ask(state):
-            raise CommandError("unavailable", f"{name} can't be asked now: {state.problem or 'it is paused'}")
-        try:
-            async with asyncio.timeout(CHOICES_LIMIT):
-                found: tuple[Choice, ...] = await self._accounts.hooks.ask(name, "list_choices", kind=ChoiceKind(kind))
-        except PlatformError as error:
-            raise CommandError("unavailable", f"{name}: {error}") from error
-        except TimeoutError as error:
-            raise CommandError("unavailable", f"{name} did not answer in {CHOICES_LIMIT:.0f} s") from error
-        return tuple(ChoiceView(id=choice.id, title=choice.title) for choice in found)
-
-    async def orders(
-        self,
-        *,
-        account: str | None = None,
-        stage: str | None = None,
-        status: str | None = None,
-        since: datetime | None = None,
-        unfinished: bool = False,
-        warnings: bool = False,
-        before: int | None = None,
-        limit: int = 50,
-    ) -> OrdersView:
-        """A page of the orders that fit."""
-        if account is not None:
-            self._state(account)
-        if stage is not None and stage not in {entry.value for entry in Stage}:
-            raise CommandError("invalid", f"{stage!r} is not a stage", tuple(entry.value for entry in Stage))
-        if status is not None:
-            self._status(status)
-        rows = await self._reader.orders(
-            Filter(
-                account=account,
-                stage=stage,
-                status=status,
-                since=since,
-                unfinished=unfinished,
-                warnings=warnings,
-                before=before,
-                limit=limit,
-            )
-        )
-        numbers = [row[0] for row in rows]
-        links = await self._reader.links(numbers)
-        texts = await self._reader.warnings(row[0] for row in rows if row[9])
-        shown_rows = tuple(shown.order_row(row, links, texts.get(row[0], [])) for row in rows)
-        return OrdersView(orders=shown_rows, next=numbers[-1] if len(numbers) == limit else None)
-
-    async def order(self, order: str) -> OrderView:
-        """Everything of one order."""
-        number = await self._number(order)
-        row = await self._reader.row(number)
-        document = await self._reader.document(number)
-        if document is None:
-            raise CommandError("conflict", f"the stored order {number} can't be read")
-        return shown.order_view(
-            row,
-            document,
-            platform=self._platform(row[1]),
-            links=await self._reader.links([number]),
-            jobs=await self._reader.jobs(order=number),
-            parcels=await self._reader.parcels(number),
-            warnings=(await self._reader.warnings([number])).get(number, []),
-        )
-
-    async def explain(self, order: str) -> StoryView:
-        """An order's story."""
-        number = await self._number(order)
-        row = await self._reader.row(number)
-        return shown.story_view(
-            row,
-            links=await self._reader.links([number]),
-            jobs=await self._reader.jobs(order=number),
-            entries=await self._reader.journal(order=number, limit=5_000),
-            accounts={view.name: view for view in await self.accounts()},
-            now=self._clock.now(),
-        )
-
-    async def jobs(self, *, state: str | None = None, account: str | None = None, limit: int = 100) -> JobsView:
-        """Jobs, unfinished ones unless a state is named; with parked ones also the orders that could not be read."""
-        if state is not None and state not in {entry.value for entry in JobState}:
-            raise CommandError("invalid", f"{state!r} is not a job's state", tuple(entry.value for entry in JobState))
-        if account is not None:
-            self._state(account)
-        rows = await self._reader.jobs(state=state, account=account, limit=limit)
-        unread = await self._reader.malformed(limit) if state in {None, JobState.PARKED.value} else []
-        return JobsView(
-            jobs=tuple(shown.job_view(row) for row in rows),
-            malformed=tuple(shown.malformed_view(row) for row in unread if account in {None, row[1]}),
-        )
-
-    async def journal(self, *, after: int = 0, order: str | None = None, limit: int = 100) -> JournalView:
-        """Rows of the journal after an id."""
-        number = None if order is None else await self._number(order)
-        entries = await self._reader.journal(after=after, order=number, limit=limit)
-        return JournalView(entries=tuple(entries), last=entries[-1].id if entries else after)
-
-    async def follow(self, after: int | None) -> AsyncIterator[Entry]:
-        """Every row after that id as it comes; None begins with the next one."""
-        start = await self._reader.last_entry() if after is None else after
-        async for entry in self._feed.follow(self._reader, start):
-            yield entry
+    async def reload(self, uid: int) -> Done:
+        """Takes config.toml as it is now; where it is broken the settings stay as they are."""
+        return await self.reloader(uid)
 
     async def fetch(
         self, names: Sequence[str], uid: int, since: datetime | None = None
@@ -312,71 +114,14 @@ class Hub:
         self._rounds.wake()
         return done
 
-    async def _number(self, text: str) -> int:
-        found = await self._reader.find(text)
-        if len(found) == 1:
-            return found[0]
-        if found:
-            several = tuple(str(number) for number in found)
-            raise CommandError("conflict", f"{text!r} names several orders; say the hub's number", several)
-        near = difflib.get_close_matches(text, await self._reader.near(text), n=3, cutoff=0.5)
-        raise CommandError("not_found", f"there is no order {text!r}", tuple(near))
-
     async def _order_of(self, job: int) -> int:
         number = await self._reader.order_of(job)
         if number is None:
             raise CommandError("not_found", f"there is no job {job}; `orderferry jobs` lists them")
         return number
 
-    def _status(self, status: str) -> None:
-        keys = tuple(entry.key for entry in self._config.statuses)
-        if status not in keys:
-            near = difflib.get_close_matches(status, keys, n=2, cutoff=0.4)
-            raise CommandError("invalid", f"{status!r} is not one of the hub's statuses", tuple(near) or keys)
-
-    def _state(self, name: str) -> AccountState:
-        if name not in self._accounts:
-            names = self._accounts.names()
-            near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
-            raise CommandError("not_found", f"there is no account {name!r}", tuple(near) or names)
-        return self._accounts[name]
-
     def _running(self, name: str) -> AccountState:
         state = self._state(name)
         if not self._accounts.running(state):
             raise CommandError("conflict", f"{name} does not run: {state.problem}")
         return state
-
-    def _platform(self, name: str) -> str:
-        return self._accounts[name].settings.platform if name in self._accounts else ""
-
-    def _remedy(self, state: AccountState) -> str | None:
-        match state.health:
-            case Health.NEEDS_LOGIN:
-                return login_command(state)
-            case Health.PAUSED:
-                return f"orderferry resume {state.name}"
-            case _:
-                return None
-
-    def _view(self, state: AccountState, counts: tuple[int, int, int]) -> AccountView:
-        settings = state.settings
-        return AccountView(
-            name=state.name,
-            platform=settings.platform,
-            role=settings.role.value,
-            health=state.health.value,
-            problem=state.problem,
-            remedy=self._remedy(state),
-            held_until=state.held_until,
-            capabilities=flag_names(self._accounts.capabilities(state.name)),
-            missing=state.missing,
-            notes=state.notes,
-            poll_every=str(settings.poll_every),
-            last_fetch=state.last_fetch,
-            next_fetch=state.next_fetch,
-            forwards=settings.role is Role.SHOP and settings.forward.enabled,
-            orders=counts[0],
-            unfinished_jobs=counts[1],
-            parked_jobs=counts[2],
-        )

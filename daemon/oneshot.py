@@ -13,15 +13,17 @@ from typing import Any
 import msgspec
 
 from daemon import logs
+from daemon.account_settings import AccountSettings
 from daemon.clock import SystemClock
-from daemon.config import AccountSettings, Config, ConfigError, load
+from daemon.config import Config, ConfigError, load
 from daemon.control.client import Client, DaemonAway, Refused
 from daemon.core import forwarding
-from daemon.hooks import Catalogue, Hooks, discover
+from daemon.hooks import Catalogue, Hooks, discover, effective
+from daemon.map_check import check_maps
 from daemon.opening import Opener
 from daemon.store.connection import FILE, MARK
 from daemon.vault import TokenFiles, Vault, VaultError
-from orderferry import CheckReport, Choice, ChoiceKind, PlatformError
+from orderferry import CheckReport, PlatformError
 from orderferry.capability import Capability
 
 LIMIT = 60.0
@@ -75,14 +77,15 @@ async def _check(path: Path) -> CheckView:
     except VaultError as error:
         return CheckView(ok=False, problems=(str(error),))
     try:
-        found = await asyncio.gather(*(_check_account(account, opener, hooks) for account in config.accounts))
+        new = config.ladder.beginnings
+        found = await asyncio.gather(*(_check_account(one, opener, hooks, new) for one in config.accounts))
     finally:
         await opener.close()
     ok = all(one.ok for one in found)
     return CheckView(ok=ok, warnings=(*config.warnings, *refused), accounts=tuple(found))
 
 
-async def _check_account(account: AccountSettings, opener: Opener, hooks: Hooks) -> Checked:
+async def _check_account(account: AccountSettings, opener: Opener, hooks: Hooks, new: tuple[str, ...]) -> Checked:
     def failed(text: str) -> Checked:
         return Checked(account=account.name, platform=account.platform, ok=False, text=text)
 
@@ -90,7 +93,8 @@ async def _check_account(account: AccountSettings, opener: Opener, hooks: Hooks)
         platform = opener.open(account)
         async with asyncio.timeout(LIMIT):
             report: CheckReport = await hooks.ask(account.name, "check")
-            faults = await _map_faults(account, platform.capabilities, hooks)
+            flags = effective(platform, report.missing)
+            faults = await check_maps(hooks, account.name, flags, account.maps, new=new)
     except TimeoutError:
         return failed("no answer in time")
     except PlatformError as error:
@@ -98,7 +102,7 @@ async def _check_account(account: AccountSettings, opener: Opener, hooks: Hooks)
     except Exception as error:  # noqa: BLE001 - a plugin may raise anything; the other accounts are checked all the same
         return failed(f"a bug of the plugin: {type(error).__name__}: {error}")
     if faults:
-        return failed("; ".join(faults))
+        return failed("; ".join(map(str, faults)))
     missing = tuple(f"not possible here: {name} ({reason})" for name, reason in report.missing.items())
     return Checked(
         account=account.name,
@@ -107,20 +111,6 @@ async def _check_account(account: AccountSettings, opener: Opener, hooks: Hooks)
         text=report.summary,
         notes=(*report.notes, *missing),
     )
-
-
-async def _map_faults(account: AccountSettings, flags: Capability, hooks: Hooks) -> list[str]:
-    """Entries of the status map that the platform does not know, each with the nearest real ones."""
-    if Capability.LIST_STATUSES not in flags:
-        return []
-    choices: tuple[Choice, ...] = await hooks.ask(account.name, "list_choices", kind=ChoiceKind.STATUSES)
-    known = [choice.id for choice in choices]
-    faults = []
-    for ours, theirs in account.statuses.items():
-        if theirs not in known:
-            near = difflib.get_close_matches(theirs, known, n=3, cutoff=0.4) or known[:8]
-            faults.append(f"statuses.{ours} = {theirs!r} is not a status there; there are {', '.join(near)}")
-    return faults
 
 
 def login(config: Path, account: str, refresh_token_file: Path | None = None) -> int:

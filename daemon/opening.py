@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import structlog
 from aiohttp import ClientSession
 
-from daemon.config import AccountSettings
+from daemon.account_settings import AccountSettings
 from daemon.hooks import Hooks
 from daemon.vault import TokenFiles
 from orderferry import Account, Clock
@@ -31,14 +31,14 @@ class Opener:
         self._tokens = tokens
         self._clock = clock
         self._prefix = prefix
-        self._sessions: list[ClientSession] = []
+        self._sessions: dict[str, ClientSession] = {}
 
     def open(self, settings: AccountSettings) -> AnyPlatform:
         """Makes the account's platform; whatever its constructor raises comes through."""
         kind = self._platforms[settings.platform]
         log = structlog.get_logger("orderferry.plugin").bind(account=settings.name)
         session = open_session()
-        self._sessions.append(session)
+        self._sessions[settings.name] = session
 
         def http(
             base_url: str,
@@ -75,8 +75,14 @@ class Opener:
 
         return self._hooks.open(settings.name, make)
 
+    async def shut(self, name: str) -> None:
+        """Lets one account go, with its connections."""
+        self._hooks.close(name)
+        if session := self._sessions.pop(name, None):
+            await session.close()
+
     async def close(self) -> None:
         """Ends every account's connections."""
-        for session in self._sessions:
+        for session in self._sessions.values():
             await session.close()
         self._sessions.clear()

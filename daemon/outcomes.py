@@ -8,9 +8,10 @@ from msgspec import Struct
 
 from daemon.core.job import JobEvent, JobKind, JobState, remedy
 from daemon.core.journal import Kind
+from daemon.core.maps import Unmapped
 from daemon.core.retry import Cause, Failure, Verdict, after_failure, after_look, next_look
 from daemon.desk import Desk, Needs
-from daemon.store.case import Case, JobRecord, LinkRecord
+from daemon.store.case import Case, JobRecord, LinkRecord, ms
 from orderferry import ShopOrder
 
 
@@ -45,6 +46,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     settle: timedelta = timedelta(0)
     others_worked: bool = False
     draw: float = 0.0
+    unmapped: tuple[Unmapped, ...] = ()
 
     def needs(self) -> Needs:
         """The order that the job belongs to."""
@@ -107,6 +109,9 @@ def _succeeded(desk: Desk, case: Case, job: JobRecord, outcome: Outcome) -> None
 
 def _linked(desk: Desk, case: Case, job: JobRecord, outcome: Outcome, shop_order: ShopOrder) -> None:
     order = case.order
+    for one in outcome.unmapped:
+        row = (job.account, one.kind.value, one.account, one.method, one.became, order.id, ms(desk.now))
+        desk.batch.add("note_unmapped", *row)
     total = None if shop_order.total is None else str(shop_order.total)
     said = outcome.said
     if said.paid is None:
@@ -120,7 +125,7 @@ def _linked(desk: Desk, case: Case, job: JobRecord, outcome: Outcome, shop_order
             reference=outcome.reference,
             linked_at=desk.now,
             total=total,
-            told_status=said.status,
+            told_status=said.status or "",
             told_paid=said.paid,
         )
     )
@@ -152,9 +157,14 @@ def _failed(desk: Desk, case: Case, job: JobRecord, outcome: Outcome, failure: F
         can_find=outcome.can_find,
         others_worked=outcome.others_worked,
     )
-    doubtful = failure.cause in {Cause.UNSURE, Cause.BUG} and job.kind is JobKind.ADD_ORDER
+    doubtful = failure.cause in _DOUBTS and job.kind is JobKind.ADD_ORDER
     job.doubt_at = outcome.ended_at if doubtful else None
+    if failure.cause is Cause.FOREIGN:
+        job.sent_at = None  # nothing was sent: whatever order the seller names has been told nothing by us
     apply_verdict(desk, case, job, verdict, settle=outcome.settle, detail=failure.detail)
+
+
+_DOUBTS = frozenset({Cause.UNSURE, Cause.BUG, Cause.FOREIGN})
 
 
 def _looked(desk: Desk, case: Case, job: JobRecord, outcome: Outcome) -> None:

@@ -17,15 +17,17 @@ import structlog
 from daemon.accounts import Accounts, AccountState, tell_turn
 from daemon.core.journal import Kind
 from daemon.core.retry import Failure, classify
+from daemon.map_check import check_maps
 from daemon.receive import Counts, unpack
 from daemon.round import Rounds
 from daemon.views import FetchProgress
-from orderferry import Capability, CheckReport, Clock, Page
+from orderferry import Capability, CheckReport, Clock, Page, PlatformError
 
 log = structlog.get_logger("orderferry.poller")
 
 FETCH_LIMIT = 300.0
 JITTER = 0.1
+NEVER = timedelta(days=1)  # nothing is due: only the bell ends the rest
 
 
 class Poller:
@@ -58,9 +60,15 @@ class Poller:
             if not self._checked:
                 await self._check()
                 continue
-            await self._fetch()
+            if self.state.settings.fetch or self._asked:
+                await self._fetch()
             self._plan_next()
             await self._rest(self._seconds_left())
+
+    def check_again(self) -> None:
+        """Checks the account and its maps once more, at once: its settings have changed."""
+        self._checked = False
+        self.ring()
 
     def ring(self) -> None:
         """Looks again at once: the account may have been resumed, or somebody wants a fetch."""
@@ -104,7 +112,7 @@ class Poller:
                 self._watchers = []
             wait = 3600.0
             if state.held_until is not None and not state.paused:
-                wait = max((state.held_until - self._clock.now()).total_seconds(), 0.05)
+                wait = max(self._accounts.held_for(state).total_seconds(), 0.05)
             await self._rest(wait)
         if self.state.held_until is not None:
             self._rounds.wake()
@@ -117,6 +125,7 @@ class Poller:
             async with asyncio.timeout(60):
                 report: CheckReport = await self._accounts.hooks.ask(self.state.name, "check")
             self.state.notes, self.state.missing = tuple(report.notes), dict(report.missing)
+            await self._check_maps()
             self._checked = True
         except Exception as error:  # noqa: BLE001 - a plugin may raise or answer anything; it concerns this account alone
             failure = classify(error, sent=False)
@@ -125,6 +134,22 @@ class Poller:
             # the check has a bug or was refused, which does not tell how fetching goes
             self.state.notes = (f"its check failed: {failure.message}",)
             self._checked = True
+
+    async def _check_maps(self) -> None:
+        """Compares the maps with what the platform offers; where it can't be asked they count as they are written."""
+        state, accounts = self.state, self._accounts
+        state.faults = ()
+        new = accounts.ladder.beginnings
+        try:
+            async with asyncio.timeout(60):
+                flags = accounts.capabilities(state.name)
+                state.faults = await check_maps(accounts.hooks, state.name, flags, state.settings.maps, new=new)
+        except PlatformError as error:
+            state.notes = (*state.notes, f"its maps could not be checked: {error}")
+        except TimeoutError:
+            state.notes = (*state.notes, "its maps could not be checked: no answer in time")
+        for fault in state.faults:
+            log.warning("map_fault", account=state.name, fault=str(fault))
 
     async def _fetch(self) -> None:
         state = self.state
@@ -216,10 +241,13 @@ class Poller:
     def _plan_next(self) -> None:
         now, held = self._clock.now(), self.state.held_until
         every = self.state.settings.poll_every * (1 + JITTER * (self._draw() - 0.5))
-        self.state.next_fetch = held if held is not None and held > now else now + every
+        if not self.state.settings.fetch:
+            self.state.next_fetch = None
+        else:
+            self.state.next_fetch = held if held is not None and held > now else now + every
 
     def _seconds_left(self) -> float:
-        due = self.state.next_fetch or self._clock.now()
+        due = self.state.next_fetch or self._clock.now() + NEVER
         return 0.0 if self._asked else max((due - self._clock.now()) / timedelta(seconds=1), 0.0)
 
     async def _rest(self, seconds: float) -> None:

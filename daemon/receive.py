@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
@@ -13,9 +14,10 @@ from msgspec.structs import replace
 from daemon.core.intake import Known, Verdict, changed_fields, compare, latest, replaced_by
 from daemon.core.job import JobKind, JobState
 from daemon.core.journal import Kind
+from daemon.core.statuses import Happening
 from daemon.desk import Desk, Needs
 from daemon.store.case import Case, OrderRecord, ms
-from orderferry import Echo, MalformedOrder, Order, Page, Stage
+from orderferry import Echo, MalformedOrder, Order, Page, Role, Stage
 
 _ENCODER = msgspec.msgpack.Encoder()
 MAX_RAW = 256 * 1024
@@ -129,7 +131,7 @@ def receive(desk: Desk, received: Received) -> Counts:
 def _take_new(desk: Desk, received: Received, fetched: Fetched) -> None:
     order, body, digest = fetched
     number = desk.store.new_id("orders")
-    status = "cancelled" if order.stage is Stage.CANCELLED else "new"
+    status = _first_status(desk, received.account, order)
     case = Case(
         order=OrderRecord(
             id=number,
@@ -165,9 +167,19 @@ def _take_new(desk: Desk, received: Received, fetched: Fetched) -> None:
     )
     if received.page.sweep and received.caught_up is not None and order.updated_at < received.caught_up - GAP:
         desk.note(Kind.ORDER_GAP, order=number, account=received.account, external_id=order.external_id)
+    target = desk.targets.get(received.account)
+    if order.paid and (target is None or target.role is not Role.SHOP):  # a shop's orders get the status set for it
+        desk.happened(case, Happening.PAID)
     _take_parcels(desk, case, order)
     if received.merges:
         _merge(desk, received, case, order)
+
+
+def _first_status(desk: Desk, account: str, order: Order) -> str:
+    if order.stage is Stage.CANCELLED:
+        return desk.ladder.rules.cancelled
+    target = desk.targets.get(account)
+    return desk.ladder.rules.new if target is None else target.fetched_status
 
 
 def _take_changed(desk: Desk, received: Received, case: Case, fetched: Fetched) -> None:
@@ -183,7 +195,9 @@ def _take_changed(desk: Desk, received: Received, case: Case, fetched: Fetched) 
     record.total = str(order.total)
     record.shipped = order.shipped
     record.ships_itself = order.ships_itself
+    newly_paid = False
     if before is None or before.paid != order.paid:
+        newly_paid = order.paid and not record.paid
         record.paid = order.paid
     case.document = order
     case.changed = True
@@ -191,8 +205,8 @@ def _take_changed(desk: Desk, received: Received, case: Case, fetched: Fetched) 
     desk.touch(case)
     desk.known[received.account, order.external_id] = _as_known(case)
     desk.batch.add("write_document", record.id, desk.store.seal_document(record.id, order, body))
-    sent = (job.kind is JobKind.ADD_ORDER and job.state in _ON_ITS_WAY for job in case.jobs.values())
-    forwarded = any(name != record.account for name in case.links) or any(sent)
+    there = {name for name in case.links if name != record.account}
+    there |= {job.account for job in case.jobs.values() if job.kind is JobKind.ADD_ORDER and job.state in _ON_ITS_WAY}
     desk.note(
         Kind.ORDER_CHANGED,
         order=record.id,
@@ -202,10 +216,12 @@ def _take_changed(desk: Desk, received: Received, case: Case, fetched: Fetched) 
         was_stage=was.value if was is not order.stage else None,
     )
     stays = [field for field in fields if field in _STAYS_IN_HUB]
-    if forwarded and stays:
-        desk.note(Kind.ORDER_DIFFERS, order=record.id, account=received.account, fields=stays)
+    if there and stays and before is not None:
+        _keep_difference(desk, case, before, stays, there)
     if order.stage is Stage.CANCELLED and was is not Stage.CANCELLED:
-        _set_status(desk, case, "cancelled")
+        desk.happened(case, Happening.CANCELLED)
+    elif newly_paid:
+        desk.happened(case, Happening.PAID)
     _take_parcels(desk, case, order)
     if received.merges:
         _merge(desk, received, case, order)
@@ -215,11 +231,14 @@ _ON_ITS_WAY = frozenset({JobState.SENDING, JobState.UNSURE})
 _STAYS_IN_HUB = frozenset({"lines", "delivery", "invoice", "total", "buyer", "comment"})
 
 
-def _set_status(desk: Desk, case: Case, status: str) -> None:
-    was = case.order.status
-    if was != status:
-        case.order.status = status
-        desk.note(Kind.STATUS_SET, order=case.order.id, account=case.order.account, was=was, status=status)
+def _keep_difference(desk: Desk, case: Case, before: Order, fields: list[str], accounts: Iterable[str]) -> None:
+    """The accounts keep what they got: noted with the order, and shown from now on for the seller to act on."""
+    record = case.order
+    encoded = _ENCODER.encode(before)
+    for name in sorted(accounts):
+        desk.batch.add("keep_forwarded", record.id, name, desk.store.seal_forwarded(record.id, name, encoded))
+    record.warnings += 1
+    desk.note(Kind.ORDER_DIFFERS, order=record.id, account=record.account, fields=fields)
 
 
 def _take_parcels(desk: Desk, case: Case, order: Order) -> None:
@@ -232,6 +251,7 @@ def _take_parcels(desk: Desk, case: Case, order: Order) -> None:
                 carrier=parcel.carrier,
                 number=parcel.number,
             )
+            desk.happened(case, Happening.PARCEL_SENT)
 
 
 def _merge(desk: Desk, received: Received, case: Case, order: Order) -> None:
@@ -245,7 +265,7 @@ def _merge(desk: Desk, received: Received, case: Case, order: Order) -> None:
         other.changed = True
         desk.touch(other)
         desk.note(Kind.ORDER_MERGED, order=gone.id, account=received.account, into=case.order.id)
-        _set_status(desk, other, "cancelled")
+        desk.happened(other, Happening.CANCELLED)
         if other.links:
             shops = ", ".join(sorted(name for name in other.links if name != other.order.account))
             desk.warn(other, f"it had already been forwarded to {shops} when it was merged; it is cancelled there")
@@ -303,9 +323,14 @@ def _hear_echo(desk: Desk, account: str, case: Case, echo: Echo) -> None:
         case.link(link)
         desk.touch(case)
         desk.note(Kind.PAYMENT_SET, order=case.order.id, account=account, paid=True)
+        desk.happened(case, Happening.PAID)
 
 
 def _called_off(desk: Desk, account: str, echo: Echo) -> bool:
     """Whether the shop's order is one that was cancelled: a double that a person has put right."""
     target = desk.targets.get(account)
-    return target is not None and echo.status is not None and echo.status == target.statuses.get("cancelled")
+    return (
+        target is not None
+        and echo.status is not None
+        and echo.status == target.statuses.get(desk.ladder.rules.cancelled)
+    )

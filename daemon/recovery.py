@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from daemon.accounts import Accounts
 from daemon.acts import Act
 from daemon.core.job import JobEvent, JobKind, JobState
 from daemon.core.retry import FIRST_LOOK, Verdict
+from daemon.core.routing import Target, every
+from daemon.core.ticking import LONGEST_RETRY, next_tick
 from daemon.desk import Desk
 from daemon.dispatcher import LEASE
 from daemon.outcomes import apply_verdict
-from daemon.store.case import Case, JobRecord
+from daemon.store.case import Case, JobRecord, ms
 from daemon.views import Done
 from orderferry import Capability
 
@@ -60,3 +63,17 @@ def _longest(accounts: Accounts, name: str) -> timedelta:
 
 def _can_find(accounts: Accounts, name: str) -> bool:
     return Capability.FIND_ORDER in accounts.capabilities(name)
+
+
+def bring_forward(targets: Mapping[str, Target]) -> Act:
+    """What waits longer than it can is due at its next tick: the clock was set back, or an interval is shorter now."""
+
+    def act(desk: Desk) -> Done:
+        for target in targets.values():
+            for kind in (JobKind.SET_STATUS, JobKind.SET_PAYMENT, JobKind.SET_TRACKING):
+                tick = next_tick(every(target, kind), target.name, desk.now)
+                latest = max(tick, desk.now + LONGEST_RETRY)
+                desk.batch.add("bring_forward", ms(tick), target.name, kind.value, ms(latest))
+        return Done(text="what waits is due in time")
+
+    return act

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import structlog
@@ -22,6 +22,8 @@ from msgspec import Struct
 from daemon.core.job import JobEvent, JobState
 from daemon.core.journal import Data, Entry, Kind
 from daemon.core.routing import Target
+from daemon.core.statuses import Ladder
+from daemon.core.ticking import SLICE, Reading, moved
 from daemon.desk import Desk, Needs
 from daemon.outcomes import Outcome, settle_outcome
 from daemon.receive import Received, receive
@@ -89,6 +91,7 @@ class Rounds:
         clock: Clock,
         *,
         targets: Callable[[], Mapping[str, Target]],
+        ladder: Callable[[], Ladder],
         publish: Callable[[Sequence[Entry]], None],
     ) -> None:
         self.degraded: str | None = None
@@ -96,6 +99,8 @@ class Rounds:
         self._store = store
         self._clock = clock
         self._targets = targets
+        self._ladder = ladder
+        self._read = self._clocks()
         self._publish = publish
         self._inbox: list[Item] = []
         self._wake = asyncio.Event()
@@ -208,7 +213,8 @@ class Rounds:
 
     async def _round(self, items: list[Item], carrier: Carrier) -> list[Claimed]:
         now = self._clock.now()
-        desk = Desk(self._store, self._targets(), now)
+        desk = Desk(self._store, self._targets(), now, self._ladder())
+        self._follow_clock(desk)
         await desk.lay_out([item.needs for item in items])
         answers: list[tuple[Item, Any]] = []
         for item in items:
@@ -300,12 +306,32 @@ class Rounds:
             log.warning("alarm_not_set", error=str(error))
             due = ms(self._clock.now()) + int(RETRY_WRITE * 1000)
         if due is not None:
-            wait = max((when(due) - self._clock.now()).total_seconds(), 0.005)
-            self._alarm = asyncio.create_task(self._ring(wait))
+            self._alarm = asyncio.create_task(self._ring(when(due)))
 
-    async def _ring(self, seconds: float) -> None:
-        await self._clock.sleep(seconds)
+    async def _ring(self, due: datetime) -> None:
+        """Wakes the loop at that moment, however the clock is set meanwhile."""
+        while not moved(self._read, self._clocks()):
+            left = due - self._clock.now()
+            if left <= timedelta(0):
+                break
+            await self._clock.sleep(max(min(left, SLICE).total_seconds(), 0.005))
         self.wake()
+
+    def _clocks(self) -> Reading:
+        return Reading(self._clock.now(), self._clock.monotonic())
+
+    def _follow_clock(self, desk: Desk) -> None:
+        """Where the clock was set, what waits keeps its distance from now; one set on makes nothing wait longer."""
+        before, self._read = self._read, self._clocks()
+        by = moved(before, self._read)
+        if not by:
+            return
+        log.warning("clock_was_set", seconds=by.total_seconds())
+        shift = by // timedelta(milliseconds=1)
+        for account in desk.targets:
+            desk.batch.add("shift_doubts", shift, shift, account)
+            if shift < 0:
+                desk.batch.add("shift_waiting", shift, account)
 
 
 def _claim(jobs: Sequence[JobRecord], cases: Mapping[int, Case], targets: Mapping[str, Target], now: datetime) -> Batch:
@@ -315,7 +341,7 @@ def _claim(jobs: Sequence[JobRecord], cases: Mapping[int, Case], targets: Mappin
             order = cases[job.order_id].order
             job.go(JobEvent.CLAIM)
             job.sent_at = now
-            job.told_status = targets[job.account].statuses.get(order.status)
+            job.told_status = targets[job.account].statuses.get(order.status, "")
             job.told_paid = order.paid
             batch.add("claim_job", ms(now), job.told_status, job.told_paid, job.id)
     return batch

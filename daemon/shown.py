@@ -8,12 +8,14 @@ from typing import Any
 
 import msgspec
 
+from daemon.core.differences import differences
 from daemon.core.job import JobKind, JobState, remedy
 from daemon.core.journal import Entry
 from daemon.core.story import Subject, tell
 from daemon.store.case import when
 from daemon.views import (
     AccountView,
+    DifferenceView,
     JobView,
     LinkView,
     MalformedView,
@@ -21,6 +23,7 @@ from daemon.views import (
     OrderView,
     Sentence,
     StoryView,
+    UnmappedView,
 )
 from orderferry import Order, Parcel
 
@@ -52,6 +55,7 @@ def order_view(
     jobs: Sequence[Any],
     parcels: Sequence[Any],
     warnings: Sequence[str],
+    forwarded: Mapping[str, Order],
 ) -> OrderView:
     """Everything of one order."""
     return OrderView(
@@ -69,7 +73,17 @@ def order_view(
         jobs=tuple(job_view(job) for job in jobs),
         parcels=tuple(Parcel(carrier=parcel[0], number=parcel[1]) for parcel in parcels),
         warnings=tuple(warnings),
+        differences=tuple(
+            DifferenceView(account=name, what=one.what, was=one.was, now=one.now)
+            for name, given in forwarded.items()
+            for one in differences(given, document)
+        ),
     )
+
+
+def unmapped_view(row: Any) -> UnmappedView:  # a sqlite row
+    """A row of `Reader.unmapped`."""
+    return UnmappedView(kind=row[0], account=row[1], method=row[2], became=row[3], order=row[4], last_seen=when(row[5]))
 
 
 def link_view(row: Any) -> LinkView:  # a sqlite row

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
@@ -17,6 +17,7 @@ from typing import Any, TypeVar, get_args, get_origin
 import msgspec
 from msgspec import Struct, inspect
 
+from daemon.core.ticking import Every
 from daemon.secret_sources import WrongValueError, check_text, find_secret
 from daemon.toml_lines import KeyPath
 from orderferry import Duration, Secret, Url
@@ -132,6 +133,8 @@ class TableReader:
     def value(self, kind: Any, raw: Any, at: KeyPath, *, filled: bool = False) -> Any:
         """The value as this type; raises `WrongValueError`. `filled` refuses a text of blanks only."""
         inner = _without_none(kind)
+        if inner is Every:  # a Struct of its own, but written as text
+            return self._interval(raw, at)
         if isinstance(raw, dict) and isinstance(inner, type) and issubclass(inner, Struct):
             return _given(self.struct(inner, raw, at))
         outer, parts = get_origin(inner), get_args(inner)
@@ -179,11 +182,15 @@ class TableReader:
             raise WrongValueError(f"found text that is no address, write {_WRITE[Url]}")
         if kind is Duration and len(raw) > SHORT:
             raise WrongValueError(f"found text that is no duration, write {_WRITE[Duration]}")
-        if kind is Url:
-            return Url.parse(raw)
-        if kind is Duration:
-            return Duration.parse(raw)
+        if parse := _PARSE.get(kind):
+            return parse(raw)
         raise NotImplementedError
+
+    def _interval(self, raw: object, at: KeyPath) -> object:
+        try:
+            return self._custom(Every, raw, at)
+        except ValueError as error:
+            raise WrongValueError(str(error)) from None
 
     def path(self, text: str) -> Path:
         """A path as the file means it: from the file's own folder, or from the home folder after "~/"."""
@@ -303,8 +310,11 @@ _FOUND: tuple[tuple[type, str], ...] = (
     (time, "a time of day"),
 )
 
+_PARSE: Mapping[type, Callable[[str], object]] = {Url: Url.parse, Duration: Duration.parse, Every: Every.parse}
+
 _WRITE: Mapping[type, str] = {
     Duration: 'a duration such as "5m"',
+    Every: 'an interval such as "1h", or "at once", or "off"',
     Secret: 'text in "quotes" or { file = "..." }',
     Url: 'an address such as "https://shop.example"',
     Path: 'a path in "quotes"',

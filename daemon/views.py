@@ -11,7 +11,8 @@ from datetime import datetime
 from msgspec import Struct
 
 from daemon.core.journal import Entry
-from orderferry import Order, Parcel
+from daemon.core.routing import Function
+from orderferry import ForwardOrder, Order, Parcel
 
 
 class View(Struct, frozen=True, kw_only=True):
@@ -21,7 +22,8 @@ class View(Struct, frozen=True, kw_only=True):
 class AccountView(View, frozen=True, kw_only=True):
     """An account: `health` is one of ok, starting, down, needs_login, paused, refused.
 
-    `problem` says in a sentence why it isn't ok, `remedy` is the command that resolves it.
+    `problem` says in a sentence why it isn't ok, `remedy` is the command that resolves it. `functions` is the table of
+    what is done with it and why not, `faults` are entries of its maps that its platform does not take.
     """
 
     name: str
@@ -38,6 +40,8 @@ class AccountView(View, frozen=True, kw_only=True):
     last_fetch: datetime | None = None
     next_fetch: datetime | None = None
     forwards: bool = False
+    functions: tuple[Function, ...] = ()
+    faults: tuple[str, ...] = ()
     orders: int = 0
     unfinished_jobs: int = 0
     parked_jobs: int = 0
@@ -140,8 +144,20 @@ class OrdersView(View, frozen=True, kw_only=True):
     next: int | None = None
 
 
+class DifferenceView(View, frozen=True, kw_only=True):
+    """What has changed since this account got the order, and stays so there: as it got it, and as it is now."""
+
+    account: str
+    what: str
+    was: str | None
+    now: str | None
+
+
 class OrderView(View, frozen=True, kw_only=True):
-    """Everything the hub knows of one order; `order` is the purchase as the platform told it last."""
+    """Everything the hub knows of one order; `order` is the purchase as the platform told it last.
+
+    `differences` are changes since the order was forwarded, which stay in the hub: the seller acts on them in the shop.
+    """
 
     id: int
     account: str
@@ -157,6 +173,55 @@ class OrderView(View, frozen=True, kw_only=True):
     jobs: tuple[JobView, ...]
     parcels: tuple[Parcel, ...]
     warnings: tuple[str, ...]
+    differences: tuple[DifferenceView, ...] = ()
+
+
+class Withheld(View, frozen=True, kw_only=True):
+    """What a shop is not told, and why."""
+
+    what: str
+    why: str
+
+
+class PlannedLine(View, frozen=True, kw_only=True):
+    """A line of an order, and the shop's product that it would take from; `looked_up` says that the shop was asked."""
+
+    name: str
+    quantity: int
+    sku: str | None = None
+    ean: str | None = None
+    product: str | None = None
+    product_name: str | None = None
+    stock: int | None = None
+    looked_up: bool = False
+
+
+class UnmappedView(View, frozen=True, kw_only=True):
+    """A marketplace's method that has no entry in a shop's map, and what it becomes; when an order last had it."""
+
+    kind: str
+    account: str
+    method: str
+    became: str | None = None
+    order: int | None = None
+    last_seen: datetime | None = None
+
+
+class PlanView(View, frozen=True, kw_only=True):
+    """What a shop would be told of an order, exactly; nothing is sent.
+
+    `why_not` says why it is not put in by itself, None where it is or would be. `problem` says what could not be looked
+    up for it.
+    """
+
+    order: int
+    shop: str
+    why_not: str | None
+    told: ForwardOrder
+    withheld: tuple[Withheld, ...]
+    lines: tuple[PlannedLine, ...]
+    unmapped: tuple[UnmappedView, ...] = ()
+    problem: str | None = None
 
 
 class Sentence(View, frozen=True, kw_only=True):

@@ -160,7 +160,7 @@ def set_payment(ctx: click.Context, order: str, state: str, *, amount: str | Non
 def add_parcel(ctx: click.Context, order: str, carrier: str, number: str, *, as_json: bool) -> None:
     """Add a parcel's tracking NUMBER to ORDER.
 
-    The marketplace and the shops are told at once. CARRIER is one of the account's carriers, or free text.
+    The marketplace and the shops are told. CARRIER is one of the account's carriers, or free text.
     """
     _give(ctx, "orders", order, "parcels", body={"carrier": carrier, "number": number}, as_json=as_json)
 
@@ -183,3 +183,15 @@ def pause(ctx: click.Context, account: str, *, as_json: bool) -> None:
 def resume(ctx: click.Context, account: str, *, as_json: bool) -> None:
     """Ask ACCOUNT again."""
     _give(ctx, "accounts", account, "resume", body=None, as_json=as_json)
+
+
+@click.command()
+@socket_option
+@json_option
+@click.pass_context
+def reload(ctx: click.Context, *, as_json: bool) -> None:
+    """Take config.toml as it is now.
+
+    Work in hand goes on. Where the file is broken, its mistakes are told and the settings stay as they were.
+    """
+    _give(ctx, "reload", body=None, as_json=as_json)

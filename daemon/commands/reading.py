@@ -20,7 +20,7 @@ from daemon.commands.group import (
     since_option,
     socket_option,
 )
-from daemon.commands.showing import order_lines
+from daemon.commands.showing import account_lines, order_lines, plan_lines
 from daemon.commands.words import Column
 
 STAGES = ("placed", "ready", "cancelled", "merged")
@@ -86,7 +86,8 @@ def accounts(ctx: click.Context, name: str | None, *, as_json: bool) -> None:
     if as_json:
         return print_json(answer)
     if name is not None:
-        return _account(answer.value)
+        unmapped = client(ctx).get("accounts", name, "unmapped").value
+        return _print(account_lines(answer.value, unmapped, words.screen()))
     if not answer.value:
         click.echo("There is no account yet: config.toml names them under [marketplaces.NAME] and [shops.NAME].")
         return None
@@ -120,29 +121,6 @@ def accounts(ctx: click.Context, name: str | None, *, as_json: bool) -> None:
             remedy = f": {one['remedy']}" if one["remedy"] else ""
             click.echo(f"{paint('!', 'red')} {words.clean(one['name'] + ': ' + one['problem'] + remedy)}")
     return None
-
-
-def _account(one: Mapping[str, Any]) -> None:
-    health = one["health"] + (f": {one['problem']}" if one["problem"] else "")
-    _print(
-        words.fields(
-            [
-                ("account", f"{one['name']}, {one['platform']}, {one['role']}"),
-                ("health", health),
-                ("what helps", one["remedy"]),
-                ("held until", words.when(one["held_until"]) if one["held_until"] else None),
-                ("forwards", words.yes(one["forwards"]) if one["role"] == "shop" else None),
-                ("polled every", one["poll_every"]),
-                ("last fetch", words.when(one["last_fetch"], seconds=True)),
-                ("next fetch", words.when(one["next_fetch"], seconds=True)),
-                ("orders", one["orders"]),
-                ("jobs", f"{one['unfinished_jobs']} unfinished, {one['parked_jobs']} parked"),
-                ("can", ", ".join(one["capabilities"]) or "nothing"),
-                *(("can't", f"{flag}: {why}") for flag, why in one["missing"].items()),
-                *(("note", note) for note in one["notes"]),
-            ]
-        )
-    )
 
 
 @click.command()
@@ -267,6 +245,26 @@ def explain(ctx: click.Context, order: str, *, as_json: bool) -> None:
     if value["commands"]:
         click.echo("\nWhat you can do")
         _print(f"  {words.clean(command)}" for command in value["commands"])
+    return None
+
+
+@click.command()
+@click.argument("order", shell_complete=completing.orders)
+@click.option("--shop", metavar="NAME", shell_complete=completing.shops, help="For this shop; else all that forward.")
+@socket_option
+@json_option
+@click.pass_context
+def plan(ctx: click.Context, order: str, *, shop: str | None, as_json: bool) -> None:
+    """Show what a shop would be told of ORDER, and send nothing.
+
+    Exactly what would be sent, what is withheld and why, and which of the shop's products its lines would take.
+    """
+    answer = client(ctx).get("orders", order, "plan", shop=shop)
+    if as_json:
+        return print_json(answer)
+    for place, one in enumerate(answer.value):
+        _print([""] * bool(place))
+        _print(plan_lines(one, words.screen()))
     return None
 
 

@@ -53,6 +53,75 @@ def order_lines(view: Mapping[str, Any], most: int | None) -> Iterator[str]:
         yield words.clean(": ".join(part for part in (what, job["reason"], job["remedy"]) if part))
     for warning in view["warnings"]:
         yield words.clean(f"! {warning}")
+    yield from _differences(view["differences"], most)
+
+
+def _differences(found: list[Mapping[str, Any]], most: int | None) -> Iterator[str]:
+    if not found:
+        return
+    yield ""
+    yield "Changed since it was forwarded. This stays in the hub; put it right in the shop if need be:"
+    columns = [Column("IN"), *(Column(title, elastic=True) for title in ("WHAT", "THERE IT IS", "NOW"))]
+    yield from words.table(columns, [(one["account"], one["what"], one["was"], one["now"]) for one in found], most)
+
+
+def plan_lines(plan: Mapping[str, Any], most: int | None) -> Iterator[str]:
+    """What a shop would be told of an order."""
+    told = plan["told"]
+    delivery, payment, buyer = told["delivery"], told["payment"], told["buyer"]
+    yield words.clean(f"Order {plan['order']} for {plan['shop']}: nothing is sent by this")
+    if plan["why_not"]:
+        yield words.clean(f"It is not put in by itself: {plan['why_not']}.")
+    yield from words.fields(
+        [
+            ("reference", told["reference"]),
+            ("from", _joined(told["source"], told["external_id"])),
+            ("bought", words.when(told["ordered_at"])),
+            ("status", told["status"] or "the shop's own choice"),
+            ("total", money(told["total"])),
+            ("delivery", _joined(delivery["method"], money(delivery["cost"]))),
+            ("shop's delivery", delivery["shop_method"]),
+            ("pickup point", _joined(*_point(delivery["pickup_point"]))),
+            ("address", address(delivery["address"])),
+            ("payment", _told_payment(payment)),
+            ("shop's payment", payment["shop_method"] if payment else None),
+            ("invoice", _invoice(told["invoice"])),
+            ("buyer", _joined(buyer["login"], _person(buyer), buyer["email"], buyer["phone"])),
+            ("comment", told["comment"]),
+            *((f"field {key}", value) for key, value in told["fields"].items()),
+        ]
+    )
+    yield ""
+    columns = [Column("QTY", right=True), Column("PRODUCT", elastic=True), Column("SKU"), Column("OFFER")]
+    columns += [Column("TOTAL", right=True), Column("TAKES FROM", elastic=True)]
+    rows = [
+        (line["quantity"], line["name"], line["sku"], line["offer_id"], money(line["total"]), _takes(found))
+        for line, found in zip(told["lines"], plan["lines"], strict=True)
+    ]
+    yield from words.table(columns, rows, most)
+    yield ""
+    for one in plan["withheld"]:
+        yield words.clean(f"withheld: {one['what'].replace('_', ' ')}, since {one['why']}")
+    for one in plan["unmapped"]:
+        became = f"becomes {one['became']}" if one["became"] else "the shop's default is taken"
+        yield words.clean(f"no entry in {one['kind']} for {one['method']!r} of {one['account']}: {became}")
+    if plan["problem"]:
+        yield words.clean(f"! {plan['problem']}")
+
+
+def _takes(line: Mapping[str, Any]) -> str:
+    if not line["looked_up"]:
+        return "not looked up"
+    if line["product"] is None:
+        return "no product of the shop"
+    stock = "" if line["stock"] is None else f", {line['stock']} there"
+    return f"product {line['product']}{stock}"
+
+
+def _told_payment(payment: Mapping[str, Any] | None) -> str | None:
+    if payment is None:
+        return None
+    return _joined("paid" if payment["paid"] else "not paid", payment["kind"].replace("_", " "), payment["provider"])
 
 
 def money(value: Mapping[str, Any] | None) -> str | None:
@@ -88,3 +157,38 @@ def _payment(value: Mapping[str, Any], *, paid: bool) -> str:
 
 def _joined(*parts: str | None) -> str | None:
     return ", ".join(part for part in parts if part) or None
+
+
+def account_lines(one: Mapping[str, Any], unmapped: list[Mapping[str, Any]], most: int | None) -> Iterator[str]:
+    """All about one account: how it is, what is done with it, what is wrong in its maps, and what they lack."""
+    yield from words.fields(
+        [
+            ("account", f"{one['name']}, {one['platform']}, {one['role']}"),
+            ("health", one["health"] + (f": {one['problem']}" if one["problem"] else "")),
+            ("what helps", one["remedy"]),
+            ("held until", words.when(one["held_until"]) if one["held_until"] else None),
+            ("last fetch", words.when(one["last_fetch"], seconds=True)),
+            ("next fetch", words.when(one["next_fetch"], seconds=True)),
+            ("orders", one["orders"]),
+            ("jobs", f"{one['unfinished_jobs']} unfinished, {one['parked_jobs']} parked"),
+            ("can", ", ".join(one["capabilities"]) or "nothing"),
+            *(("can't", f"{flag}: {why}") for flag, why in one["missing"].items()),
+            *(("note", note) for note in one["notes"]),
+        ]
+    )
+    if one["functions"]:
+        yield ""
+        columns = [Column("WHAT IS DONE"), Column("WHEN"), Column("WHY NOT", elastic=True)]
+        rows = [(row["name"], row["when"] or "no", row["why_not"]) for row in one["functions"]]
+        yield from words.table(columns, rows, most)
+    for fault in one["faults"]:
+        yield words.clean(f"! {fault}")
+    if unmapped:
+        yield ""
+        yield "Methods that came and have no entry:"
+        columns = [Column("MAP"), Column("FROM"), Column("METHOD", elastic=True), Column("BECAME")]
+        columns += [Column("ORDER", right=True)]
+        lacks = [(lack["kind"], lack["account"], lack["method"], lack["became"], lack["order"]) for lack in unmapped]
+        yield from words.table(columns, lacks, most)
+        for kind in dict.fromkeys(lack["kind"] for lack in unmapped):
+            yield f"Add entries to [shops.{one['name']}.{kind}] in config.toml, then say `orderferry reload`."

@@ -29,8 +29,10 @@ from daemon.views import (
     JournalView,
     OrdersView,
     OrderView,
+    PlanView,
     StatusView,
     StoryView,
+    UnmappedView,
 )
 from orderferry import ChoiceKind, Stage
 
@@ -175,6 +177,13 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         method="GET",
+        path="/v1/accounts/{name}/unmapped",
+        hub="unmapped",
+        summary="methods of marketplaces that came in orders for this shop and have no entry in its maps",
+        answer=tuple[UnmappedView, ...],
+    ),
+    Route(
+        method="GET",
         path="/v1/orders",
         hub="orders",
         summary="orders, newest first",
@@ -199,6 +208,14 @@ ROUTES: tuple[Route, ...] = (
         hub="explain",
         summary="the order's story in sentences, and the commands that resolve what is stuck",
         answer=StoryView,
+    ),
+    Route(
+        method="GET",
+        path="/v1/orders/{order}/plan",
+        hub="plan",
+        summary="what a shop, or each that forwards, would be told of the order, and what is withheld; sends nothing",
+        answer=tuple[PlanView, ...],
+        query=(Param(name="shop", summary="for this shop, whether it forwards or not"),),
     ),
     Route(
         method="GET",
@@ -254,6 +271,7 @@ ROUTES: tuple[Route, ...] = (
         stream="lines",
         shaped=lambda given: {"names": (given["name"],), "since": given["since"]},
     ),
+    _act("/v1/reload", "reload", "take config.toml as it is now; where it is broken the settings stay as they are"),
     _act("/v1/accounts/{name}/pause", "pause", "ask this account nothing until it is resumed"),
     _act("/v1/accounts/{name}/resume", "resume", "ask this account again"),
     _act("/v1/orders/{order}/forward", "forward", "put an order into the shop by hand", ForwardBody),

@@ -28,7 +28,7 @@ class Kind(StrEnum):
     ORDER_HELD = "order_held"  # reason: ready, but not forwarded by itself
     ORDER_WARNING = "order_warning"  # text
     ORDER_DIFFERS = "order_differs"  # fields: changed in the marketplace after it had been forwarded
-    STATUS_SET = "status_set"  # was status uid (uid only where a person did it)
+    STATUS_SET = "status_set"  # was status, and uid (a person did it) or rule (the seller's rule for this did)
     PAYMENT_SET = "payment_set"  # paid amount uid | account (the shop that told it)
     PARCEL_ADDED = "parcel_added"  # carrier number uid
     DOUBLE_FOUND = "double_found"  # reference shop_orders
@@ -56,6 +56,7 @@ class Kind(StrEnum):
     # the daemon
     DAEMON_STARTED = "daemon_started"  # version in_doubt (jobs that were under way when it ended)
     DAEMON_STOPPING = "daemon_stopping"  # in_doubt
+    SETTINGS_RELOADED = "settings_reloaded"  # changes uid
     STORE_DEGRADED = "store_degraded"  # error
     STORE_RECOVERED = "store_recovered"
 

@@ -38,6 +38,11 @@ class Cause(StrEnum):
     REJECTED = "rejected"
     MALFORMED = "malformed"
     BUG = "bug"
+    FOREIGN = "foreign"  # something else has put the purchase into the shop already
+
+
+class AlreadyThereError(Exception):
+    """The shop has an order of this purchase that is not ours; nothing was sent."""
 
 
 class Failure(Struct, frozen=True, kw_only=True):
@@ -69,6 +74,8 @@ def classify(error: BaseException, *, sent: bool) -> Failure:
             return Failure(cause=Cause.REJECTED, message=str(error))
         case Malformed():
             return Failure(cause=Cause.MALFORMED, message=str(error))
+        case AlreadyThereError():
+            return Failure(cause=Cause.FOREIGN, message=str(error))
         case TimeoutError():
             cause = Cause.UNSURE if sent else Cause.UNAVAILABLE
             return Failure(cause=cause, message="the plugin did not come back in time")
@@ -118,7 +125,7 @@ def after_failure(
             reason = f"nobody knows whether the shop has the order, and it can't be searched: {failure.message}"
             return Verdict(event=JobEvent.GIVE_UP, due=now, reason=reason)
         return Verdict(event=JobEvent.DOUBT, due=now + FIRST_LOOK, reason=failure.message)
-    if failure.cause in {Cause.REJECTED, Cause.MALFORMED}:
+    if failure.cause in {Cause.REJECTED, Cause.MALFORMED, Cause.FOREIGN}:
         return Verdict(event=JobEvent.REJECT, due=now, reason=failure.message)
     if failure.of_account and not (failure.cause is Cause.UNAVAILABLE and others_worked):
         return Verdict(event=JobEvent.POSTPONE, due=now, reason=failure.message, counts=False)

@@ -8,42 +8,60 @@ asking twice changes nothing. `syncs` is the one place where flags and settings 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from msgspec import Struct
 
 from daemon.core.job import JobEvent, JobKind, JobState
+from daemon.core.ticking import FOUR_HOURLY, HOURLY, IMMEDIATE, Every, next_tick
 from orderferry import Capability, Role, Stage
 
-NOW = timedelta(0)
 
+class Sync(Struct, frozen=True, kw_only=True):
+    """How often an account is told each of the three things that are kept in step."""
 
-class Delays(Struct, frozen=True, kw_only=True):
-    """How long a change is collected before an account is told."""
-
-    status: timedelta = NOW
-    payment: timedelta = NOW
-    tracking: timedelta = NOW
+    status: Every = HOURLY
+    payment: Every = FOUR_HOURLY
+    tracking: Every = IMMEDIATE
 
 
 class Target(Struct, frozen=True, kw_only=True):
-    """An account as routing sees it: what it can do, and what the seller wants of it."""
+    """An account as routing sees it: what it can do, and what the seller wants of it.
+
+    `missing` says why it lacks a capability that its platform has, by the flag's name. `fetched_status` is the hub's
+    status of the orders that are fetched from it, `fetches` whether that happens by itself.
+    """
 
     name: str
     role: Role
     capabilities: Capability
+    missing: Mapping[str, str] = {}
     forwards: bool = False
+    fetches: bool = True
+    fetched_status: str = "new"
+    passes_payment: bool = True
     statuses: Mapping[str, str] = {}
-    delays: Delays = Delays()
+    sync: Sync = Sync()
     forward_marketplace_stock: bool = False
     forward_since: datetime | None = None
     added_at: datetime
 
+    def why_not(self, *flags: Capability) -> str | None:
+        """Why the account can't do this; None where it can. All the flags are needed."""
+        for flag in flags:
+            if flag not in self.capabilities:
+                reason = self.missing.get((flag.name or "").lower())
+                return f"{self.name} can't do this" + (f": {reason}" if reason else "")
+        return None
+
 
 class Told(Struct, frozen=True, kw_only=True):
-    """What an account has been told of an order that stands there."""
+    """What an account has been told of an order that stands there.
 
-    status: str | None = None
+    `status` is None where it may stand anywhere, since the account moved it by itself, and "" where it was told none.
+    """
+
+    status: str | None = ""
     paid: bool | None = None
     parcels: frozenset[str] = frozenset()
 
@@ -102,26 +120,81 @@ class Plan(Struct, frozen=True, kw_only=True):
 
 def syncs(target: Target) -> Mapping[JobKind, str | None]:
     """For each kind of job: None where it applies to the account, else the reason why it does not."""
-    lacks = f"{target.name} can't do this"
     shop = target.role is Role.SHOP
     return {
         JobKind.ADD_ORDER: (
-            None
-            if target.forwards and Capability.ADD_ORDER in target.capabilities
-            else lacks
-            if Capability.ADD_ORDER not in target.capabilities
-            else "forwarding is switched off"
+            "only a shop takes orders"
+            if not shop
+            else target.why_not(Capability.ADD_ORDER)
+            or (None if target.forwards else f"forwarding is off ([shops.{target.name}.forward] enabled)")
         ),
-        JobKind.SET_STATUS: None if Capability.SET_STATUS in target.capabilities else lacks,
+        JobKind.SET_STATUS: (
+            target.why_not(Capability.SET_STATUS)
+            or _switched_off(target, target.sync.status, "status")
+            or (None if target.statuses else "no status is mapped")
+        ),
         JobKind.SET_PAYMENT: (
-            None
-            if shop and Capability.SET_PAYMENT in target.capabilities
-            else lacks
-            if shop
-            else "a marketplace knows by itself what is paid"
+            "a marketplace knows by itself what is paid"
+            if not shop
+            else target.why_not(Capability.SET_PAYMENT)
+            or _switched_off(target, target.sync.payment, "payment")
+            or (None if target.passes_payment else f"payment is not passed ([shops.{target.name}.forward] pass)")
         ),
-        JobKind.SET_TRACKING: None if Capability.SET_TRACKING in target.capabilities else lacks,
+        JobKind.SET_TRACKING: (
+            target.why_not(Capability.SET_TRACKING) or _switched_off(target, target.sync.tracking, "tracking")
+        ),
     }
+
+
+def _switched_off(target: Target, every: Every, what: str) -> str | None:
+    section = "shops" if target.role is Role.SHOP else "marketplaces"
+    return None if every.on else f'it is switched off ([{section}.{target.name}.sync] {what} = "off")'
+
+
+def every(target: Target, kind: JobKind) -> Every:
+    """How often the account is told this; orders are added at once."""
+    return {
+        JobKind.SET_STATUS: target.sync.status,
+        JobKind.SET_PAYMENT: target.sync.payment,
+        JobKind.SET_TRACKING: target.sync.tracking,
+    }.get(kind, IMMEDIATE)
+
+
+class Function(Struct, frozen=True, kw_only=True):
+    """One thing that is done with an account: `when` it is done, or `why_not`."""
+
+    name: str
+    when: str | None = None
+    why_not: str | None = None
+
+
+def functions(target: Target, poll_every: str) -> tuple[Function, ...]:
+    """Everything that can be done with an account, and whether it is: the seller's table."""
+    shop, applies = target.role is Role.SHOP, syncs(target)
+    reads = target.why_not(Capability.FETCH_ORDERS)
+    asked = f"every {poll_every}" if target.fetches else f"only by `orderferry fetch {target.name}`"
+    rows = [Function(name="orders are fetched", when=None if reads else asked, why_not=reads)]
+    if shop:
+        reads_back = reads or target.why_not(Capability.PAYMENT_READ)
+        rows += [
+            _function("orders are put in", applies[JobKind.ADD_ORDER], IMMEDIATE),
+            Function(
+                name="paid or not is read back",
+                when=None if reads_back else "with each fetch",
+                why_not=reads_back,
+            ),
+            _function("paid or not is told", applies[JobKind.SET_PAYMENT], target.sync.payment),
+        ]
+    return (
+        *rows,
+        _function("status is told", applies[JobKind.SET_STATUS], target.sync.status),
+        _function("tracking numbers are told", applies[JobKind.SET_TRACKING], target.sync.tracking),
+    )
+
+
+def _function(name: str, why_not: str | None, how_often: Every) -> Function:
+    when = f"every {how_often}" if how_often.interval else "at once"
+    return Function(name=name, when=None if why_not else when, why_not=why_not)
 
 
 def holds_back(state: State, source: Target) -> str | None:
@@ -164,8 +237,8 @@ def _told(state: State, target: Target) -> Told | None:
     if target.name in state.told:
         return state.told[target.name]
     if target.name == state.account:
-        # the order was made there: its status stands where every order's begins until the hub says more
-        return Told(status=target.statuses.get("new"), paid=state.paid)
+        # the order was made there: its status stands where every such order's begins until the hub says more
+        return Told(status=target.statuses.get(target.fetched_status) or "", paid=state.paid)
     return None
 
 
@@ -201,18 +274,16 @@ def _keeping(state: State, target: Target, told: Told, now: datetime) -> Iterato
         JobKind.SET_PAYMENT: state.paid != bool(told.paid) and not at_source,
         JobKind.SET_TRACKING: bool(state.parcels - told.parcels),
     }
-    delays = {
-        JobKind.SET_STATUS: target.delays.status,
-        JobKind.SET_PAYMENT: target.delays.payment,
-        JobKind.SET_TRACKING: target.delays.tracking,
-    }
     for kind, differ in differs.items():
         job = owed.get(kind)
         if not differ:
             if job is not None and job.state in {JobState.WAITING, JobState.PARKED}:
                 yield Drop(job=job.id, event=JobEvent.CANCEL, why=f"{target.name} has it already")
         elif job is None and applies[kind] is None:
-            yield NewJob(account=target.name, kind=kind, due=now + delays[kind], why=_WHY[kind])
+            # what the account itself has moved is put right at once, and not left wrong until the next tick
+            moved = kind is JobKind.SET_STATUS and told.status is None
+            due = now if moved else next_tick(every(target, kind), target.name, now)
+            yield NewJob(account=target.name, kind=kind, due=due, why=_WHY[kind])
 
 
 _WHY = {

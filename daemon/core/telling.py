@@ -141,7 +141,8 @@ def _status_set(row: _Row) -> str:
     was = f" (was {row['was']})" if row["was"] else ""
     if row.who:
         return f"{_capital(row.who)} set its status to {row['status'] or 'another one'}{was}"
-    return f"Its status became {row['status'] or 'another one'}{was}"
+    rule = f", by the rule for {row['rule'].replace('_', ' ')}" if row["rule"] else ""
+    return f"Its status became {row['status'] or 'another one'}{was}{rule}"
 
 
 def _payment_set(row: _Row) -> str:
@@ -271,6 +272,9 @@ _SENTENCES: Mapping[Kind, Callable[[_Row], str]] = {
     Kind.FETCHED: _fetched,
     Kind.DAEMON_STARTED: lambda row: f"The daemon started{row.why('version', ', version ')}{_in_doubt(row)}",
     Kind.DAEMON_STOPPING: lambda row: f"The daemon was told to stop{_in_doubt(row)}",
+    Kind.SETTINGS_RELOADED: lambda row: (
+        f"{_capital(row.who or 'a signal')} had the settings read anew{row.why('changes')}"
+    ),
     Kind.STORE_DEGRADED: lambda row: f"The store could not be written{row.why('error')}. Nothing was sent meanwhile",
     Kind.STORE_RECOVERED: lambda _row: "The store can be written again",
 }

@@ -21,6 +21,8 @@ class Statement(NamedTuple):
     exact: bool = False
 
 
+_OPEN = "state in ('waiting', 'sending', 'unsure')"
+
 STATEMENTS: dict[str, Statement] = {
     "add_order": Statement(
         "insert into orders (id, account, external_id, digest, stage, status, ordered_at, updated_at, first_seen,"
@@ -41,7 +43,7 @@ STATEMENTS: dict[str, Statement] = {
     # a job is changed before any is added: the one that is superseded must be out of the way of its successor
     "change_job": Statement(
         "update job set state = ?, due = ?, attempt = ?, first_tried = ?, sent_at = ?, doubt_at = ?, by_hand = ?,"
-        " progress = ?, reason = ? where id = ? and state = ?",
+        " progress = ?, reason = ?, sure = ? where id = ? and state = ?",
         exact=True,
     ),
     "add_job": Statement(
@@ -52,6 +54,20 @@ STATEMENTS: dict[str, Statement] = {
         "update job set state = 'sending', sent_at = ?, told_status = ?, told_paid = ?"
         " where id = ? and state = 'waiting'",
         exact=True,
+    ),
+    # a clock that was set: what waits keeps its distance from now, and a doubt its settle window; the last condition is
+    # the very one of the index `job_due`: without it every job that there ever was would be read
+    "shift_waiting": Statement(f"update job set due = due + ? where account = ? and state = 'waiting' and {_OPEN}"),  # noqa: S608 - fixed text
+    "shift_doubts": Statement(
+        f"update job set due = due + ?, doubt_at = doubt_at + ? where account = ? and state = 'unsure' and {_OPEN}"  # noqa: S608 - fixed text
+    ),
+    "bring_forward": Statement(
+        f"update job set due = ? where account = ? and kind = ? and state = 'waiting' and due > ? and {_OPEN}"  # noqa: S608 - fixed text
+    ),
+    "keep_forwarded": Statement("insert or ignore into forwarded (order_id, account, body) values (?,?,?)"),
+    "note_unmapped": Statement(
+        "insert or replace into unmapped (shop, kind, account, method, became, last_order, last_seen)"
+        " values (?,?,?,?,?,?,?)"
     ),
     "save_progress": Statement("update job set progress = ? where id = ? and state = 'sending'", exact=True),
     "note_malformed": Statement(

@@ -54,7 +54,8 @@ class OrderRecord(Struct, kw_only=True):
 class LinkRecord(Struct, kw_only=True):
     """A row of `link`: the order stands in this account, and this is what the account has been told.
 
-    `doubled_as` is a second order there with the same reference, which should never be.
+    `told_status` is None where the account has moved its status by itself, and "" where it was told none. `doubled_as`
+    is a second order there with the same reference, which should never be.
     """
 
     account: str
@@ -63,7 +64,7 @@ class LinkRecord(Struct, kw_only=True):
     reference: str
     linked_at: datetime
     total: str | None = None
-    told_status: str | None = None
+    told_status: str | None = ""
     told_paid: bool | None = None
     told_parcels: frozenset[str] = frozenset()
     doubled_as: str | None = None
@@ -72,7 +73,8 @@ class LinkRecord(Struct, kw_only=True):
 class JobRecord(Struct, kw_only=True):
     """A row of `job`; `was` is the state that the store holds, None while the row is new.
 
-    `told_status` and `told_paid` are what its request says, noted with the intent.
+    `sure` is a person's word that the shop does not have the order. `told_status` and `told_paid` are what its request
+    says, noted with the intent.
     """
 
     id: int
@@ -91,6 +93,7 @@ class JobRecord(Struct, kw_only=True):
     reason: str | None = None
     told_status: str | None = None
     told_paid: bool | None = None
+    sure: bool = False
     was: JobState | None = None
 
     def go(self, event: JobEvent) -> None:
@@ -256,6 +259,7 @@ class Case(Struct, kw_only=True):
             job.by_hand,
             job.progress,
             job.reason,
+            job.sure,
             job.id,
             job.was.value,
         )

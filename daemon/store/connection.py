@@ -177,11 +177,12 @@ def _fill(path: Path) -> None:
         connection.execute("pragma synchronous = full")
         connection.execute("begin immediate")
         connection.execute(f"pragma application_id = {APPLICATION}")
-        for statement in _statements(_migrations()[0][1]):
-            connection.execute(statement)
+        for _, text in _migrations():
+            for statement in _statements(text):
+                connection.execute(statement)
         installation = "".join(secrets.choice(_LETTERS) for _ in range(8))
         connection.execute("insert into meta values ('installation', ?), ('epoch', '1')", (installation,))
-        connection.execute("pragma user_version = 1")
+        connection.execute(f"pragma user_version = {len(_migrations())}")
         connection.execute("commit")
     finally:
         connection.close()

@@ -11,8 +11,9 @@ import aiosqlite
 import msgspec
 
 from daemon.core.journal import Entry, Kind
+from daemon.core.telling import sentence
 from daemon.store.case import ms, when
-from daemon.store.store import Seal, open_document
+from daemon.store.store import Seal, open_document, open_forwarded
 from orderferry import Order
 
 OPEN_STATES = "('waiting', 'sending', 'unsure', 'parked')"
@@ -128,14 +129,29 @@ class Reader:
     async def warnings(self, numbers: Iterable[int]) -> dict[int, list[str]]:
         """The warnings of these orders, in time."""
         rows = await self._all(
-            "select order_id, data from journal where kind = 'order_warning'"
+            "select id, at, kind, order_id, account, job, data from journal"
+            " where kind in ('order_warning', 'order_differs')"
             " and order_id in (select value from json_each(?)) order by id",
             msgspec.json.encode(list(numbers)).decode(),
         )
         found: dict[int, list[str]] = {}
-        for number, data in rows:
-            found.setdefault(number, []).append(str(msgspec.json.decode(data).get("text", "")))
+        for entry in map(_entry, rows):
+            text = entry.data.get("text")
+            found.setdefault(entry.order or 0, []).append(text if isinstance(text, str) else sentence(entry))
         return found
+
+    async def forwarded(self, number: int) -> dict[str, Order]:
+        """An order as the accounts got it, by account: those in which it has come to differ."""
+        rows = await self._all("select account, body from forwarded where order_id = ?", number)
+        return {name: open_forwarded(self._seal, number, name, body) for name, body in rows}
+
+    async def unmapped(self, shop: str) -> list[Any]:
+        """Methods without an entry in a shop's maps: kind, account, method, what it became, newest order, last seen."""
+        return await self._all(
+            "select kind, account, method, became, last_order, last_seen from unmapped where shop = ?"
+            " order by kind, account, method",
+            shop,
+        )
 
     async def jobs(
         self, *, state: str | None = None, account: str | None = None, order: int | None = None, limit: int = 100
@@ -196,20 +212,21 @@ class Reader:
             *parameters,
             limit,
         )
-        return [
-            Entry(
-                id=row[0],
-                at=when(row[1]),
-                kind=Kind(row[2]),
-                order=row[3],
-                account=row[4],
-                job=row[5],
-                data=msgspec.json.decode(row[6]),
-            )
-            for row in rows
-        ]
+        return [_entry(row) for row in rows]
 
     async def last_entry(self) -> int:
         """The id of the journal's newest row."""
         newest = (await self._all("select coalesce(max(id), 0) from journal"))[0][0]
         return int(newest)
+
+
+def _entry(row: Any) -> Entry:  # a sqlite row
+    return Entry(
+        id=row[0],
+        at=when(row[1]),
+        kind=Kind(row[2]),
+        order=row[3],
+        account=row[4],
+        job=row[5],
+        data=msgspec.json.decode(row[6]),
+    )

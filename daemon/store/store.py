@@ -207,6 +207,10 @@ class Store:
             self._documents.popitem(last=False)
         return self._seal.seal(encoded, f"document|{number}")
 
+    def seal_forwarded(self, number: int, account: str, encoded: bytes) -> bytes:
+        """An order as an account got it, as it is stored."""
+        return self._seal.seal(encoded, f"forwarded|{number}|{account}")
+
     def seal_raw(self, raw: bytes, account: str, external_id: str) -> bytes:
         """The raw text of an order that could not be read, as it is stored."""
         return self._seal.seal(raw, f"malformed|{account}|{external_id}")
@@ -231,6 +235,11 @@ class Store:
 def open_document(seal: Seal, number: int, body: bytes) -> Order:
     """The order in a stored document."""
     return msgspec.msgpack.decode(seal.unseal(body, f"document|{number}"), type=Order)
+
+
+def open_forwarded(seal: Seal, number: int, account: str, body: bytes) -> Order:
+    """The order as this account got it."""
+    return msgspec.msgpack.decode(seal.unseal(body, f"forwarded|{number}|{account}"), type=Order)
 
 
 def _json(values: list[Any]) -> str:  # ids, numbers or texts
@@ -281,6 +290,7 @@ def _job(row: Any) -> JobRecord:  # a sqlite row
         reason=row[13],
         told_status=row[14],
         told_paid=None if row[15] is None else bool(row[15]),
+        sure=bool(row[16]),
         was=state,
     )
 
@@ -310,7 +320,8 @@ ORDER_COLUMNS = (
 )
 _JOB_COLUMNS = (
     "job.id, job.order_id, job.account, job.kind, job.state, job.due, job.attempt, job.made_at, job.first_tried,"
-    " job.sent_at, job.doubt_at, job.by_hand, job.progress, job.reason, job.told_status, job.told_paid"
+    " job.sent_at, job.doubt_at, job.by_hand, job.progress, job.reason, job.told_status, job.told_paid,"
+    " job.sure"
 )
 # the very words of the index `job_due`: without them SQLite can't tell that it may use it, and reads every job
 _OPEN = "job.state in ('waiting', 'sending', 'unsure')"

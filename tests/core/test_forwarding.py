@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from daemon.core.forwarding import Passing, build, prefix, reference
-from orderferry import Buyer, ForwardOrder, Invoice, Line, Order
+from daemon.core.forwarding import EVERYTHING, Passed, Passing, build, prefix, reference, unmapped
+from daemon.core.maps import Maps, Methods, Unmapped
+from orderferry import Buyer, ChoiceKind, ForwardOrder, Invoice, Line, Order, Payment, PaymentKind
 from orderferry.testing.strategies import orders
 
 MARK = "ferryabcdefgh1"
-ALL = Passing(statuses={"new": "processing"})
-NONE = Passing(login=False, offer_number=False, comment=False, payment=False, delivery_method=False)
+ALL = Passing(maps=Maps(statuses={"new": "processing"}))
+NONE = Passing(passed=frozenset())
 
 
 def told(order: Order, passing: Passing = ALL, **changes: Any) -> ForwardOrder:  # any argument of build
@@ -74,10 +75,10 @@ def test_what_is_withheld_is_nowhere_in_it(order: Order) -> None:
     assert forward.status is None
 
 
-@pytest.mark.parametrize("withheld", ["login", "offer_number", "comment", "payment", "delivery_method"])
+@pytest.mark.parametrize("withheld", list(Passed))
 @given(order=orders())
-def test_each_setting_withholds_its_own_part_alone(withheld: str, order: Order) -> None:
-    whole, less = told(order), told(order, Passing(statuses=ALL.statuses, **{withheld: False}))
+def test_each_setting_withholds_its_own_part_alone(withheld: Passed, order: Order) -> None:
+    whole, less = told(order), told(order, structs.replace(ALL, passed=EVERYTHING - {withheld}))
     part = {"login": "buyer", "offer_number": "lines", "delivery_method": "delivery"}.get(withheld, withheld)
     for name in ForwardOrder.__struct_fields__:
         if name != part:
@@ -94,6 +95,57 @@ def test_paid_is_what_the_hub_says_and_not_what_the_marketplace_said(order: Any)
 def test_the_status_is_the_shops_own_word_and_an_unmapped_one_is_not_told(order: Any) -> None:
     assert told(order()).status == "processing"
     assert told(order(), status="packing").status is None
+
+
+MAPPED = Passing(
+    maps=Maps(
+        payments=Methods(general={"payu": "gateway", "cash_on_delivery": "cod", "default": "other"}),
+        deliveries=Methods(
+            general={"Kurier DPD": "flat_rate:1", "default": "flat_rate:9"},
+            by_account={"allegro-main": {"Paczkomat": "locker:2"}},
+        ),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "source", "expected"),
+    [
+        ("Kurier DPD", "allegro-main", "flat_rate:1"),
+        ("  kurier   dpd ", "allegro-main", "flat_rate:1"),
+        ("Paczkomat", "allegro-main", "locker:2"),
+        ("Paczkomat", "other", "flat_rate:9"),
+        ("default", "allegro-main", "flat_rate:9"),
+        ("Poczta", "allegro-main", "flat_rate:9"),
+    ],
+)
+def test_the_delivery_method_is_mapped_for_one_account_or_for_all_else_the_default(
+    order: Any, method: str, source: str, expected: str
+) -> None:
+    bought = order(delivery=structs.replace(order().delivery, method=method))
+    assert told(bought, MAPPED, source=source).delivery.shop_method == expected
+    known = any(one.kind == "deliveries" for one in unmapped(bought, source, MAPPED))
+    assert known == (expected == "flat_rate:9")
+
+
+def test_the_payment_method_is_mapped_by_provider_then_by_kind_else_the_default(order: Any) -> None:
+    for payment, expected in (
+        (Payment(kind=PaymentKind.ONLINE, provider="PayU"), "gateway"),
+        (Payment(kind=PaymentKind.CASH_ON_DELIVERY), "cod"),
+        (Payment(kind=PaymentKind.TRANSFER), "other"),
+    ):
+        forward = told(order(payment=payment), MAPPED)
+        assert forward.payment is not None
+        assert forward.payment.shop_method == expected
+    lacking = unmapped(order(payment=Payment(kind=PaymentKind.TRANSFER)), "allegro-main", MAPPED)
+    assert Unmapped(kind=ChoiceKind.PAYMENTS, account="allegro-main", method="transfer", became="other") in lacking
+
+
+def test_a_withheld_delivery_method_does_not_show_through_its_map_nor_is_it_missed(order: Any) -> None:
+    bought = order(delivery=structs.replace(order().delivery, method="Paczkomat"))
+    withheld = structs.replace(MAPPED, passed=frozenset())
+    assert told(bought, withheld).delivery.shop_method == "flat_rate:9"
+    assert unmapped(bought, "allegro-main", withheld) == ()
 
 
 def test_an_invoice_is_always_told(order: Any) -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from daemon.core.job import JobKind, JobState
-from daemon.core.routing import Delays, Owed, State, Target, Told, reconcile, syncs
+from daemon.core.routing import Owed, State, Sync, Target, Told, functions, reconcile, syncs
+from daemon.core.ticking import FOUR_HOURLY, HOURLY, IMMEDIATE, Every, next_tick
 from orderferry import Capability, Role, Stage
 
 from .conftest import T0
@@ -122,9 +123,22 @@ def test_a_change_that_went_back_before_it_was_told_drops_its_job() -> None:
 
 
 def test_changes_are_collected_as_long_as_the_account_says() -> None:
-    slow = {"shop": replace(SHOP, delays=Delays(status=timedelta(hours=1)))}
     told = {"shop": Told(status="processing", paid=True)}
-    assert reconcile(state(status="sent", told=told), slow, T0).make[0].due == T0 + timedelta(hours=1)
+    shop, tick = {"shop": SHOP}, next_tick(HOURLY, "shop", T0)
+    assert [job.due for job in reconcile(state(status="sent", told=told), shop, T0).make] == [tick]
+    unpaid = {"shop": Told(status="processing", paid=False)}
+    assert reconcile(state(told=unpaid), shop, T0).make[0].due == next_tick(FOUR_HOURLY, "shop", T0)
+    parcel = state(parcels=frozenset({"A"}), told=told)
+    assert reconcile(parcel, shop, T0).make[0].due == T0
+    at_once = {"shop": replace(SHOP, sync=Sync(status=IMMEDIATE))}
+    assert reconcile(state(status="sent", told=told), at_once, T0).make[0].due == T0
+
+
+def test_a_status_that_the_shop_moved_by_itself_is_told_again_at_once() -> None:
+    moved = {"shop": Told(status=None, paid=True)}
+    assert [(job.kind, job.due) for job in reconcile(state(told=moved), {"shop": SHOP}, T0).make] == [
+        (JobKind.SET_STATUS, T0)
+    ]
 
 
 def test_an_account_is_asked_only_for_what_it_can() -> None:
@@ -132,8 +146,60 @@ def test_an_account_is_asked_only_for_what_it_can() -> None:
     told = {"shop": Told(status=None, paid=False)}
     assert made(state(status="sent", parcels=frozenset({"A"}), told=told), {"shop": bare}) == []
     assert syncs(bare)[JobKind.SET_STATUS] == "shop can't do this"
-    assert syncs(replace(SHOP, forwards=False))[JobKind.ADD_ORDER] == "forwarding is switched off"
+    assert syncs(replace(SHOP, forwards=False))[JobKind.ADD_ORDER] == "forwarding is off ([shops.shop.forward] enabled)"
     assert syncs(SHOP)[JobKind.ADD_ORDER] is None
+
+
+OFF = Every(None)
+
+
+@pytest.mark.parametrize(
+    ("target", "kind", "reason"),
+    [
+        (replace(SHOP, sync=Sync(status=OFF)), JobKind.SET_STATUS, 'switched off ([shops.shop.sync] status = "off")'),
+        (
+            replace(SHOP, sync=Sync(payment=OFF)),
+            JobKind.SET_PAYMENT,
+            'switched off ([shops.shop.sync] payment = "off")',
+        ),
+        (replace(SHOP, sync=Sync(tracking=OFF)), JobKind.SET_TRACKING, '[shops.shop.sync] tracking = "off"'),
+        (replace(ALLEGRO, sync=Sync(status=OFF)), JobKind.SET_STATUS, '[marketplaces.allegro.sync] status = "off"'),
+        (replace(SHOP, statuses={}), JobKind.SET_STATUS, "no status is mapped"),
+        (replace(SHOP, passes_payment=False), JobKind.SET_PAYMENT, "payment is not passed ([shops.shop.forward] pass)"),
+        (
+            replace(SHOP, capabilities=Capability.ADD_ORDER, missing={"set_status": "the key may only read"}),
+            JobKind.SET_STATUS,
+            "shop can't do this: the key may only read",
+        ),
+    ],
+)
+def test_what_does_not_apply_has_its_reason_and_makes_no_job(target: Target, kind: JobKind, reason: str) -> None:
+    assert reason in (syncs(target)[kind] or "")
+    changed = state(
+        account="elsewhere", status="sent", parcels=frozenset({"A"}), told={target.name: Told(status="x", paid=False)}
+    )
+    assert kind not in {job.kind for job in reconcile(changed, {target.name: target}, T0).make}
+
+
+def test_the_table_of_functions_says_when_or_why_not() -> None:
+    table = {row.name: row for row in functions(replace(SHOP, fetches=False), "1h")}
+    assert {name: row.when for name, row in table.items()} == {
+        "orders are fetched": None,
+        "orders are put in": "at once",
+        "paid or not is read back": None,
+        "paid or not is told": "every 4h",
+        "status is told": "every 1h",
+        "tracking numbers are told": "at once",
+    }
+    assert all((row.when is None) != (row.why_not is None) for row in table.values())
+    reads = replace(SHOP, capabilities=SHOP.capabilities | Capability.FETCH_ORDERS | Capability.PAYMENT_READ)
+    table = {row.name: row for row in functions(reads, "1h")}
+    assert (table["orders are fetched"].when, table["paid or not is read back"].when) == ("every 1h", "with each fetch")
+    by_hand = functions(replace(reads, fetches=False), "1h")[0]
+    assert by_hand.when == "only by `orderferry fetch shop`"
+    assert [row.name for row in functions(ALLEGRO, "30s")] == [
+        "orders are fetched", "status is told", "tracking numbers are told",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -20,14 +20,28 @@ from daemon.views import (
     MalformedView,
     OrdersView,
     OrderView,
+    PlanView,
     Sentence,
     StatusView,
     StoryView,
+    UnmappedView,
 )
 from orderferry import (
     Parcel,
 )
-from tests.daemon.control_views import ALLEGRO_ID, ENTRIES, ODD_ID, ORDER, PARKED, ROWS, STATUS, account, ago
+from tests.daemon.control_views import (
+    ALLEGRO_ID,
+    ENTRIES,
+    ODD_ID,
+    ORDER,
+    PARKED,
+    PLAN,
+    ROWS,
+    STATUS,
+    UNMAPPED,
+    account,
+    ago,
+)
 
 
 class FakeHub:
@@ -121,6 +135,19 @@ class FakeHub:
             parcels=(Parcel(carrier="INPOST", number="620001"),),
             warnings=("line l-1 has no product in the shop",),
         )
+
+    async def plan(self, order: str, *, shop: str | None = None) -> tuple[PlanView, ...]:
+        self._order(order)
+        if shop is not None:
+            self._account(shop)
+        return (PLAN,)
+
+    async def unmapped(self, name: str) -> tuple[UnmappedView, ...]:
+        self._account(name)
+        return UNMAPPED if name == "my-shop" else ()
+
+    async def reload(self, uid: int) -> Done:
+        return await self._done("reload", uid)
 
     async def explain(self, order: str) -> StoryView:
         self._order(order)

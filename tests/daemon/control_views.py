@@ -6,17 +6,25 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from msgspec import structs
+
 from daemon.core.journal import Data, Entry, Kind
+from daemon.core.routing import Function
 from daemon.views import (
     AccountView,
     JobView,
     OrderRow,
+    PlannedLine,
+    PlanView,
     StatusView,
+    UnmappedView,
+    Withheld,
 )
 from orderferry import (
     Address,
     Buyer,
     Delivery,
+    ForwardOrder,
     Line,
     Money,
     Order,
@@ -25,6 +33,7 @@ from orderferry import (
     PickupPoint,
     Stage,
 )
+from orderferry.forward import ForwardDelivery, ForwardPayment
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 ALLEGRO_ID = "29738e61-7f6a-11e8-ac45-09db60ede9d6"
@@ -33,6 +42,21 @@ ODD_ID = "a/b c?ü"
 
 def ago(**span: float) -> datetime:
     return NOW - timedelta(**span)
+
+
+FUNCTIONS = {
+    "shop": (
+        Function(name="orders are fetched", when="every 1h"),
+        Function(name="orders are put in", when="at once"),
+        Function(name="paid or not is told", why_not="my-shop can't do this: WooCommerce has no partial payments"),
+    ),
+    "marketplace": (Function(name="orders are fetched", when="every 30s"),),
+}
+UNMAPPED = (
+    UnmappedView(
+        kind="deliveries", account="allegro-main", method="Kurier", became="flat:9", order=12, last_seen=ago(hours=1)
+    ),
+)
 
 
 def account(name: str, **changes: Any) -> AccountView:
@@ -48,6 +72,8 @@ def account(name: str, **changes: Any) -> AccountView:
         "last_fetch": ago(seconds=12),
         "next_fetch": NOW + timedelta(seconds=18),
         "forwards": role == "shop",
+        "functions": FUNCTIONS[role],
+        "faults": ("statuses.sent = 'complete' is not known there; there are completed",) if role == "shop" else (),
         "orders": 0 if role == "shop" else 3,
     }
     return AccountView(**values | changes)
@@ -151,4 +177,34 @@ STATUS = StatusView(
     malformed=1,
     oldest_unfinished=ago(minutes=12),
     statuses={"new": "New", "packing": "Packing"},
+)
+
+
+PLAN = PlanView(
+    order=12,
+    shop="my-shop",
+    why_not="my-shop has it already, as order 1044",
+    told=ForwardOrder(
+        number=12,
+        reference="ferryk3v912",
+        source="allegro-main",
+        source_platform="allegro",
+        external_id=ALLEGRO_ID,
+        ordered_at=ORDER.ordered_at,
+        total=ORDER.total,
+        lines=tuple(structs.replace(line, offer_id=None) for line in ORDER.lines),
+        delivery=ForwardDelivery(
+            cost=ORDER.delivery.cost, address=ORDER.delivery.address, method="Kurier", shop_method="flat:9"
+        ),
+        buyer=structs.replace(ORDER.buyer, login=None),
+        payment=ForwardPayment(kind=PaymentKind.ONLINE, paid=True, provider="PayU", shop_method="payu"),
+        status="processing",
+        fields={"_billing_nip": "5252248481"},
+    ),
+    withheld=(Withheld(what="login", why="it is not in [shops.my-shop.forward] pass"),),
+    lines=tuple(
+        PlannedLine(name=line.name, quantity=line.quantity, product="41", stock=7, looked_up=True)
+        for line in ORDER.lines
+    ),
+    unmapped=(UnmappedView(kind="deliveries", account="allegro-main", method="Kurier", became="flat:9"),),
 )

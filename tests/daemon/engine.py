@@ -14,10 +14,12 @@ import msgspec
 from msgspec.structs import replace
 
 from daemon import acts
+from daemon.account_settings import AccountSettings, ForwardSettings
 from daemon.accounts import Accounts, AccountState
-from daemon.config import AccountSettings, ForwardSettings
 from daemon.core import forwarding
 from daemon.core.journal import Entry
+from daemon.core.routing import Sync
+from daemon.core.ticking import IMMEDIATE
 from daemon.dispatcher import Dispatcher
 from daemon.hooks import Hooks
 from daemon.poller import Poller
@@ -93,6 +95,7 @@ def settings(name: str, role: Role, **changes: Any) -> AccountSettings:  # any o
         poll_every=Duration(hours=1),
         settings=Settings(),
         statuses=STATUSES if role is Role.SHOP else {},
+        sync=Sync(status=IMMEDIATE, payment=IMMEDIATE),
         forward=ForwardSettings(enabled=role is Role.SHOP),
     )
     return replace(whole, **changes)
@@ -170,7 +173,13 @@ class Engine:
         self.hooks = Hooks()
         self.accounts = Accounts(clock, self.hooks, self._throw)
         self.prefix = forwarding.prefix(store.installation)
-        self.rounds = Rounds(store, clock, targets=self.accounts.targets, publish=self.published.extend)
+        self.rounds = Rounds(
+            store,
+            clock,
+            targets=self.accounts.targets,
+            ladder=lambda: self.accounts.ladder,
+            publish=self.published.extend,
+        )
         self.dispatcher = Dispatcher(self.accounts, self.rounds, clock, self.prefix, self._throw)
         self.pollers: dict[str, Poller] = {}
         self.polling: dict[str, asyncio.Task[None]] = {}

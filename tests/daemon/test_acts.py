@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from daemon import acts
+from daemon.account_settings import ForwardSettings
 from daemon.acts import Act
-from daemon.config import ForwardSettings
 from daemon.views import CommandError, Done
 from orderferry import Payment, PaymentKind, Rejected, Stage, Unsure
 from tests.daemon.engine import Engine, EngineClock, order, page
@@ -163,7 +163,7 @@ async def test_a_status_is_told_to_whoever_maps_it(engine: Engine, world: ShopWo
     await engine.receive(page(order(1)))
     await engine.settle()
     done = await act(engine, acts.set_status(1, "sent", UID))
-    assert done.text == "order 1 is sent now; told at once: shop"
+    assert done.text == "order 1 is sent now; told: shop at once"
     assert world.told == [("set_status", "1000", "completed")]
     assert await engine.entries("status_set") == [{"was": "new", "status": "sent", "uid": UID}]
     assert (await act(engine, acts.set_status(1, "sent", UID))).text == "order 1 is sent already"
@@ -178,7 +178,7 @@ async def test_a_status_that_cannot_be_told_says_why(engine: Engine) -> None:
     await engine.settle()
     engine.accounts["shop"].missing = {"set_status": "the key may only read"}
     done = await act(engine, acts.set_status(1, "sent", UID))
-    assert done.text == "order 1 is sent now; nobody has to be told (shop can't do this)"
+    assert done.text == "order 1 is sent now; nobody has to be told (shop can't do this: the key may only read)"
 
 
 async def test_a_new_value_wakes_what_was_parked(engine: Engine, world: ShopWorld) -> None:
@@ -218,7 +218,7 @@ async def test_a_payment_by_hand_is_told_to_the_shop(engine: Engine, world: Shop
     await engine.receive(page(order(1, payment=UNPAID)))
     await engine.settle()
     done = await act(engine, acts.set_payment(1, Decimal("29.99"), UID, paid=True))
-    assert done.text == "order 1 is paid now; told at once: shop"
+    assert done.text == "order 1 is paid now; told: shop at once"
     assert world.told == [("set_payment", "1000", True)]
     assert await engine.entries("payment_set") == [{"paid": True, "amount": "29.99", "uid": UID}]
     assert (await act(engine, acts.set_payment(1, None, UID, paid=True))).text == "order 1 is paid already"
@@ -230,7 +230,7 @@ async def test_a_parcel_is_told_to_shop_and_marketplace_and_only_once(engine: En
     await engine.receive(page(order(1)))
     await engine.settle()
     done = await act(engine, acts.add_parcel(1, "DPD", "P-1", UID))
-    assert done.text == "the parcel P-1 is added to order 1; told at once: market, shop"
+    assert done.text == "the parcel P-1 is added to order 1; told: market at once, shop at once"
     assert world.told == [("set_tracking", "1000", ("P-1",))]
     assert engine.worlds[0].told == [("set_tracking", "o-1", ("P-1",))]
     assert (await act(engine, acts.add_parcel(1, "DPD", "P-1", UID))).text == "order 1 has the parcel P-1 already"

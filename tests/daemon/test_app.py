@@ -11,8 +11,9 @@ from typing import Any, cast
 
 import pytest
 
+from daemon.account_settings import AccountSettings
 from daemon.app import FAILED, OK, Daemon
-from daemon.config import DEFAULT_STATUSES, AccountSettings, Config, DaemonSettings
+from daemon.config import DEFAULT_STATUSES, Config, DaemonSettings
 from daemon.hooks import Catalogue
 from daemon.store.connection import StoreBusyError
 from daemon.store.store import Store

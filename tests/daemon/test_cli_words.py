@@ -127,7 +127,7 @@ def test_fields_leave_out_what_is_not_there() -> None:
     assert fields([("a", None), ("bb", "x"), ("c", 0), ("d", "")]) == ["bb  x", "c   0"]
 
 
-LISTS = ["status", "accounts", "accounts my-shop", "orders --warnings", "show 12", "explain 12", "jobs"]
+LISTS = ["status", "accounts", "accounts my-shop", "orders --warnings", "show 12", "plan 12", "explain 12", "jobs"]
 
 
 @pytest.mark.parametrize("line", LISTS)

@@ -13,7 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import daemon.paths
-from daemon.config import DEFAULT_STATUSES, AccountSettings, Config, ForwardSettings, Status, load
+from daemon.account_settings import AccountSettings, ForwardSettings
+from daemon.config import DEFAULT_STATUSES, Config, Status, load
+from daemon.core.routing import Sync
+from daemon.core.ticking import IMMEDIATE
 from orderferry import Capability, Duration, Platform, Role, Secret, Settings, Url
 
 
@@ -127,6 +130,7 @@ statuses = { new = "pending", sent = "" }
                 folder=path.parent / "deep/er",
             ),
             statuses={"sent": "SENT"},
+            sync=Sync(status=IMMEDIATE),
             forward_marketplace_stock=True,
             forward_since=datetime(2026, 2, 1, tzinfo=UTC),
         ),

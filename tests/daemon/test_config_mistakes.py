@@ -81,7 +81,7 @@ def told(path: Path, text: str | bytes, environ: dict[str, str] | None = None) -
 MISTAKES: list[tuple[str, Expected]] = [
     # the whole file
     ("shop = 1\n", (1, "shop", "is not a key here (did you mean shops?)")),
-    ("\n[zzz]\n", (2, "zzz", "is not a key here; the keys here are daemon, statuses, marketplaces, shops")),
+    ("\n[zzz]\n", (2, "zzz", "is not a key here; the keys here are daemon, statuses, rules, marketplaces, shops")),
     # TOML itself
     ('a = "x\n', (1, "", "column 7: a closing quote is missing")),
     ("a = 'x\nb = 1\n", (1, "", "column 5: a closing quote is missing")),
@@ -159,7 +159,7 @@ MISTAKES: list[tuple[str, Expected]] = [
     (S + "forward_since = 2026-01-01\n", (5, "shops.s.forward_since", "it belongs to [marketplaces.NAME]")),
     (S + "[shops.s.forward]\nenabled = 'yes'\n", (6, "shops.s.forward.enabled", "found text, write true or false")),
     (S + "[shops.s.forward]\nenabeld = true\n", (6, "shops.s.forward.enabeld", "(did you mean enabled?)")),
-    (S + "forward = false\n", (5, "shops.s.forward", "found true or false, write a table")),
+    (S + "forward = false\n", (5, "shops.s.forward", "found true or false, write [shops.s.forward] and its keys")),
     (S + "statuses = { snet = 'x' }\n", (5, "shops.s.statuses.snet", "is not a key here (did you mean sent?)")),
     (S + "statuses = { sent = 1 }\n", (5, "shops.s.statuses.sent", 'found a number, write text in "quotes"')),
     (S + "statuses = 'x'\n", (5, "shops.s.statuses", "found text, write [shops.s.statuses] and lines such as")),

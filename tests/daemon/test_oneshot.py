@@ -121,7 +121,7 @@ def test_a_status_that_the_platform_does_not_know_is_told_with_the_nearest(
     config: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert oneshot.check(config('[marketplaces.main.statuses]\nsent = "sennt"')) == 1
-    assert "statuses.sent = 'sennt' is not a status there; there are sent" in capsys.readouterr().out
+    assert "statuses.sent = 'sennt' is not known there; there are sent" in capsys.readouterr().out
 
 
 def test_a_config_that_cannot_be_read_is_told_with_its_line(config: Any, capsys: pytest.CaptureFixture[str]) -> None:

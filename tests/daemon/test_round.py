@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from daemon import acts
+from daemon.core.statuses import Ladder
 from daemon.desk import Desk, Needs
 from daemon.receive import Counts
 from daemon.round import RETRY_WRITE, FatalStoreError
@@ -272,7 +273,7 @@ async def test_an_item_whose_needs_are_empty_reads_nothing(
     tmp_path: Path, clock: EngineClock, world: ShopWorld
 ) -> None:
     async with await Engine.between(tmp_path, world, clock=clock) as engine:
-        desk = Desk(engine.store, {}, clock.now())
+        desk = Desk(engine.store, {}, clock.now(), Ladder())
         before = engine.store.operations
         await desk.lay_out([Needs()])
         assert engine.store.operations == before

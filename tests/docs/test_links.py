@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 import pytest
 
-from daemon.config import COMMON_KEYS, SECTIONS, DaemonSettings
+from daemon.account_settings import COMMON_KEYS, SECTIONS
+from daemon.config import DaemonSettings
 from daemon.hooks import discover
 
 ROOT = Path(__file__).parents[2]

@@ -6,22 +6,30 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 import pytest
 import tomli
 
-from daemon.config import COMMON_KEYS, DEFAULT_STATUSES, AccountSettings, DaemonSettings, ForwardSettings, load
+from daemon.account_settings import COMMON_KEYS, SYNC_KEYS, SYNCS, AccountSettings, ForwardSettings
+from daemon.config import DEFAULT_STATUSES, DaemonSettings, load
+from daemon.core.fields import PLACES, Choose
+from daemon.core.forwarding import EVERYTHING
+from daemon.core.maps import Methods
+from daemon.core.statuses import Rules
+from daemon.core.ticking import Every
 from orderferry import Duration, Role, Secret, Settings, Url
 from orderferry.platform import AnyPlatform
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/reference/settings.md").read_text()
 EXAMPLE = (ROOT / "config.toml").read_text()
-SWITCHED_ON = re.sub(r"^#(?=[\w\[])", "", EXAMPLE, flags=re.MULTILINE)
+SWITCHED_ON = re.sub(r'^#(?=[\w\["])', "", EXAMPLE, flags=re.MULTILINE)
 
 Row = tuple[str, str]  # type and default, as the page writes them
 
@@ -71,13 +79,15 @@ def words(kind: Any) -> str:
         return f"{', '.join(others)} or {last}"
     if type(None) in get_args(kind):
         return words(next(part for part in get_args(kind) if part is not type(None)))
-    if get_origin(kind) is tuple:
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return words(Literal[tuple(one.value for one in kind)])
+    if get_origin(kind) in {tuple, frozenset}:
         return f"list of {words(get_args(kind)[0])}"
     if get_origin(kind) is Mapping or (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
         return "table"
     return {
         str: "text", bool: "yes or no", int: "number", Duration: "duration", Url: "address", Secret: "secret",
-        Path: "path", datetime: "date",
+        Path: "path", datetime: "date", Every: "interval",
     }[kind]  # fmt: skip
 
 
@@ -86,7 +96,9 @@ def written(default: Any) -> str:
         return "none"
     if default is msgspec.NODEFAULT:
         return "required"
-    if isinstance(default, msgspec.Struct):
+    if isinstance(default, Every):
+        return f"`{json.dumps(str(default))}`"
+    if isinstance(default, msgspec.Struct | MappingProxyType | frozenset):
         return ""
     return f"`{json.dumps(str(default) if isinstance(default, Duration) else default)}`"
 
@@ -120,7 +132,24 @@ def test_every_key_of_an_account_belongs_to_a_role() -> None:
 
 
 def test_the_keys_of_forwarding() -> None:
-    assert documented("`[shops.NAME.forward]`") == fields(ForwardSettings)
+    expected = fields(ForwardSettings)
+    assert documented("`[shops.NAME.forward]`") == expected | {"pass": (expected["pass"][0], "all of them")}
+    assert ForwardSettings().passed == EVERYTHING
+
+
+def test_the_places_of_a_field() -> None:
+    rows = table(section("`[shops.NAME.forward.fields]`"), "place")
+    assert rows == [[f"`{{{place}}}`", about] for place, about in PLACES.items()]
+
+
+def test_the_rules() -> None:
+    assert documented("`[rules]`") == fields(Rules)
+
+
+@pytest.mark.parametrize(("heading", "role"), [("marketplaces", Role.MARKETPLACE), ("shops", Role.SHOP)])
+def test_how_often_an_account_is_told(heading: str, role: Role) -> None:
+    expected = {key: ("interval", written(getattr(SYNCS[role], key))) for key in SYNC_KEYS[role]}
+    assert documented(f"`[{heading}.NAME.sync]`") == expected
 
 
 def test_every_built_in_platform_is_on_the_page_and_no_other() -> None:
@@ -162,9 +191,18 @@ def test_what_is_switched_off_in_the_example_shows_the_defaults(private: Path) -
     full = load(private, PLATFORMS, {})
     assert full.statuses == plain.statuses
     assert full.daemon.log_level == plain.daemon.log_level
-    assert full.accounts[0].forward_since is not None
-    accounts = tuple(msgspec.structs.replace(account, forward_since=None) for account in full.accounts)
-    assert accounts == plain.accounts
+    market, shop = full.accounts
+    assert market.forward_since is not None
+    assert (shop.forward.fields, any(shop.payments.entries()), any(shop.deliveries.entries())) == (
+        {"_wants_invoice": Choose(place="wants_invoice", then="1", otherwise="0"), "_nip": "{tax_id}"},
+        True,
+        True,
+    )
+    replace = msgspec.structs.replace
+    market = replace(market, forward_since=None)
+    forward = replace(shop.forward, fields={})
+    shop = replace(shop, forward=forward, payments=Methods(), deliveries=Methods(), fetched_status=None)
+    assert (market, shop) == plain.accounts
 
 
 def test_the_example_has_every_key() -> None:
@@ -174,6 +212,9 @@ def test_the_example_has_every_key() -> None:
     assert set(market) == {*COMMON_KEYS[Role.MARKETPLACE], *own_keys("allegro")}
     assert set(shop) == {*COMMON_KEYS[Role.SHOP], *own_keys("woocommerce")}
     assert set(shop["forward"]) == set(fields(ForwardSettings))
+    assert set(document["rules"]) == set(fields(Rules))
+    assert set(market["sync"]) == set(SYNC_KEYS[Role.MARKETPLACE])
+    assert set(shop["sync"]) == set(SYNC_KEYS[Role.SHOP])
 
 
 def own_keys(platform: str) -> set[str]:

@@ -102,6 +102,7 @@ class World:
                 "poll_every": "0.3s",
                 "settle": "1s",
             },
+            f"shops.{SHOP}.sync": {"status": "at once", "payment": "at once"},
         }
         self._entries: list[Json] = []
         self._session: aiohttp.ClientSession | None = None

@@ -7,8 +7,9 @@ import re
 
 from orderferry import CheckReport, Choice, ChoiceKind, NeedsLogin, Rejected
 from plugins.shops.woocommerce.client import WooClient
+from plugins.shops.woocommerce.mapping import CORE, STOCK_FALLS
 from plugins.shops.woocommerce.orders import SKIPPED
-from plugins.shops.woocommerce.wire import Index, SystemStatus
+from plugins.shops.woocommerce.wire import Index, Slug, SystemStatus
 
 WRITING = ("add_order", "set_status", "set_payment", "set_tracking")
 EAN_SINCE = (9, 2)
@@ -44,7 +45,7 @@ async def choices(client: WooClient, kind: ChoiceKind) -> tuple[Choice, ...]:
     """The shop's own list; nothing for carriers, of which WooCommerce has no list."""
     if kind is ChoiceKind.STATUSES:
         slugs = await client.statuses()
-        return tuple(Choice(id=entry.slug, title=entry.name or entry.slug) for entry in slugs if _told(entry.slug))
+        return tuple(_status(entry) for entry in slugs if entry.slug not in SKIPPED)
     if kind is ChoiceKind.PAYMENTS:
         gateways = await client.gateways()
         return tuple(Choice(id=way.id, title=way.title or way.method_title or way.id) for way in gateways)
@@ -59,8 +60,11 @@ async def choices(client: WooClient, kind: ChoiceKind) -> tuple[Choice, ...]:
     return ()
 
 
-def _told(slug: str) -> bool:
-    return slug not in SKIPPED
+def _status(entry: Slug) -> Choice:
+    never = "it would put the goods back into the shop's stock" if entry.slug == "pending" else None
+    takes_none = entry.slug in CORE - STOCK_FALLS and never is None
+    not_new = "an order that is added with it takes nothing from the shop's stock" if takes_none else None
+    return Choice(id=entry.slug, title=entry.name or entry.slug, never=never, not_new=not_new)
 
 
 def _notes(index: Index, system: SystemStatus) -> list[str]:

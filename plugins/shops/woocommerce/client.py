@@ -26,6 +26,7 @@ ORDER_FIELDS = (
 )
 STATE_FIELDS = "id,status,created_via,transaction_id,payment_method,date_paid_gmt,meta_data"
 REFERENCE_FIELDS = "id,status,created_via,meta_data"
+OTHERS_FIELDS = "id,number,status,total,currency,created_via,transaction_id,customer_note,meta_data"
 FETCH_FIELDS = (
     f"{ORDER_FIELDS},date_modified_gmt,shipping_total,shipping_tax,customer_id,customer_note,payment_method_title,"
     "billing,shipping,shipping_lines,fee_lines,tax_lines"
@@ -33,6 +34,7 @@ FETCH_FIELDS = (
 
 _order = wire.reader(wire.OrderAnswer)
 _orders = wire.reader(list[wire.OrderAnswer])
+_named = wire.reader(list[wire.NamedOrder])
 _raws = wire.reader(list[msgspec.Raw])
 _products = wire.reader(list[wire.ProductAnswer])
 _settings = wire.reader(list[wire.SettingAnswer])
@@ -75,6 +77,10 @@ class WooClient:
     async def orders(self, query: Mapping[str, str], fields: str) -> tuple[list[wire.OrderAnswer], Response]:
         """One page of orders."""
         return await self._http.fetch("GET", f"{V3}/orders", _orders, query={**query, "_fields": fields})
+
+    async def named_orders(self, query: Mapping[str, str]) -> tuple[list[wire.NamedOrder], Response]:
+        """One page of orders with all that may name a purchase."""
+        return await self._http.fetch("GET", f"{V3}/orders", _named, query={**query, "_fields": OTHERS_FIELDS})
 
     async def fetch(self, query: Mapping[str, str]) -> tuple[list[msgspec.Raw], Response]:
         """One page of orders, each still raw."""

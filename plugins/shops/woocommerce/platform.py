@@ -30,6 +30,7 @@ from orderferry import (
 from plugins.shops.woocommerce import checking, fetching, finding, mapping, telling
 from plugins.shops.woocommerce.client import WooClient
 from plugins.shops.woocommerce.knowledge import Catalogue, Kept, Match, read_taxes
+from plugins.shops.woocommerce.others import Others
 from plugins.shops.woocommerce.settings import WooSettings
 
 C = Capability
@@ -63,6 +64,7 @@ class WooCommerce(Platform[WooSettings]):
         | C.SET_PAYMENT
         | C.SET_TRACKING
         | C.FIND_PRODUCTS
+        | C.FIND_PURCHASE
         | C.LIST_STATUSES
         | C.LIST_PAYMENTS
         | C.LIST_DELIVERIES
@@ -90,6 +92,7 @@ class WooCommerce(Platform[WooSettings]):
         self._catalogue = Catalogue(client, account.clock)
         self._taxes = Kept(lambda: read_taxes(client), account.clock)
         self._index = Kept(client.index, account.clock)
+        self._others = Others(client, account)
 
     @hookimpl
     async def fetch_orders(self, cursor: str | None, since: datetime | None) -> Page:
@@ -118,6 +121,11 @@ class WooCommerce(Platform[WooSettings]):
     async def find_order(self, reference: str, since: datetime) -> ShopOrder | None:
         """Looks by the exact filter first, then through all orders since."""
         return await finding.find(self._client, self._catalogue, self.account, reference, since)
+
+    @hookimpl
+    async def find_purchase(self, order: ForwardOrder) -> ShopOrder | None:
+        """Looks through the shop's orders since the purchase for one that names it and is not ours."""
+        return await self._others.find(order)
 
     @hookimpl
     async def set_status(self, ref: OrderRef, status: str) -> None:

@@ -109,6 +109,12 @@ class OrderAnswer(Struct):
         return next((entry.value for entry in reversed(self.meta_data) if entry.key == key), None)
 
 
+class NamedOrder(OrderAnswer, kw_only=True):
+    """An order with all that may say for which purchase it is."""
+
+    customer_note: str = ""
+
+
 class ShopOrderAnswer(OrderAnswer, kw_only=True):
     """An order with all that makes an `Order` of it."""
 
