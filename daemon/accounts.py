@@ -67,7 +67,13 @@ class AccountState(Struct, kw_only=True):
     last_fetch: datetime | None = None
     next_fetch: datetime | None = None
     caught_up: datetime | None = None
+    forwards_since: datetime | None = None
     last_success: datetime | None = None
+
+    @property
+    def forwards(self) -> bool:
+        """Whether the seller wants orders put into this account by themselves."""
+        return self.settings.role is Role.SHOP and self.settings.forward.enabled
 
     @property
     def maps(self) -> Maps:
@@ -148,7 +154,7 @@ class Accounts:
                 role=settings.role,
                 capabilities=self.capabilities(state.name),
                 missing=state.missing,
-                forwards=settings.role is Role.SHOP and settings.forward.enabled,
+                forwards=state.forwards,
                 fetches=settings.fetch,
                 fetched_status=settings.fetched_status or self.ladder.rules.new,
                 passes_payment=Passed.PAYMENT in settings.forward.passed,
@@ -156,6 +162,7 @@ class Accounts:
                 sync=settings.sync,
                 forward_marketplace_stock=settings.forward_marketplace_stock,
                 forward_since=settings.forward_since,
+                forwards_since=state.forwards_since,
                 added_at=state.added_at,
             )
         return found

@@ -202,6 +202,16 @@ def add_account(name: str, platform: str, role: str) -> Act:
     return act
 
 
+def switch_forwarding(name: str, *, on: bool) -> Act:
+    """Notes that orders are forwarded into this account from now on, or no longer; what is noted already stays."""
+
+    def act(desk: Desk) -> Done:
+        desk.batch.add("switch_forwarding", on, ms(desk.now), name)
+        return Done(text=name)
+
+    return act
+
+
 def _told(desk: Desk, case: Case, kind: JobKind, text: str) -> Done:
     """Routes the change at once, wakes parked jobs of this kind, and says who is told and who can't be."""
     for job in case.jobs.values():

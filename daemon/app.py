@@ -169,6 +169,7 @@ class Daemon:
             for account in plan.retuned:
                 self._accounts[account.name].settings = account
                 if account.name in self._pollers:
+                    await self._switch_forwarding(self._accounts[account.name])
                     self._pollers[account.name].check_again()
             for account in (*plan.added, *plan.reopened):
                 await self._open_account(account)
@@ -217,17 +218,23 @@ class Daemon:
             await rounds.note(Kind.ACCOUNT_REFUSED, name, {"reason": state.problem})
             return
         state.logs_in = Capability.LOGIN in self._accounts.capabilities(name)
-        query = "select added_at, cursor, fetched_at, paused from account where name = ?"
-        if not (rows := await store.fetch(query, (name,))):
+        if not await store.fetch("select 1 from account where name = ?", (name,)):
             await rounds.act(acts.add_account(name, settings.platform, settings.role.value))
-            rows = await store.fetch(query, (name,))
-        added_at, cursor, fetched_at, paused = rows[0]
+        await self._switch_forwarding(state)
+        query = "select added_at, cursor, fetched_at, paused from account where name = ?"
+        added_at, cursor, fetched_at, paused = (await store.fetch(query, (name,)))[0]
         state.added_at = when(added_at)
         state.cursor = cursor
         state.last_fetch = None if fetched_at is None else when(fetched_at)
         if paused:
             self._accounts.pause(state, paused=True)
         self._pollers[name] = Poller(self._accounts, state, rounds, self._clock)
+
+    async def _switch_forwarding(self, state: AccountState) -> None:
+        """Notes since when orders are forwarded into the account: what was ready before is left to the seller."""
+        await self._rounds.act(acts.switch_forwarding(state.name, on=state.forwards))
+        rows = await self._store.fetch("select forwards_since from account where name = ?", (state.name,))
+        state.forwards_since = None if rows[0][0] is None else when(rows[0][0])
 
     async def _recover(self, store: Store, rounds: Rounds) -> int:
         # the second condition is the index's own: without it every job that there ever was would be read

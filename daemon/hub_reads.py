@@ -20,6 +20,7 @@ from daemon.core.routing import State, functions
 from daemon.events import Feed
 from daemon.poller import Poller
 from daemon.round import Rounds
+from daemon.store.case import when
 from daemon.store.reader import Filter, Reader
 from daemon.views import (
     AccountView,
@@ -201,7 +202,7 @@ class HubReads:
         if shop is not None and self._state(shop).settings.role is not Role.SHOP:
             shops = tuple(state.name for state in self._accounts if state.settings.role is Role.SHOP)
             raise CommandError("invalid", f"{shop} is no shop", shops)
-        chosen = [state for state in self._accounts if shop == state.name or (shop is None and forwards(state))]
+        chosen = [state for state in self._accounts if shop == state.name or (shop is None and state.forwards)]
         if not chosen:
             raise CommandError("conflict", "no shop forwards orders; name one with --shop, or see [shops.NAME.forward]")
         row = await self._reader.row(number)
@@ -214,6 +215,7 @@ class HubReads:
             stage=Stage(row[3]),
             status=row[4],
             ordered_at=document.ordered_at,
+            ready_at=None if row[13] is None else when(row[13]),
             paid=bool(row[8]),
             shipped=document.shipped,
             ships_itself=document.ships_itself,
@@ -329,18 +331,13 @@ class HubReads:
             poll_every=str(settings.poll_every),
             last_fetch=state.last_fetch,
             next_fetch=state.next_fetch,
-            forwards=forwards(state),
+            forwards=state.forwards,
             functions=functions(targets[state.name], str(settings.poll_every)) if state.name in targets else (),
             faults=tuple(map(str, state.faults)),
             orders=counts[0],
             unfinished_jobs=counts[1],
             parked_jobs=counts[2],
         )
-
-
-def forwards(state: AccountState) -> bool:
-    """Whether orders are put into this account by themselves."""
-    return state.settings.role is Role.SHOP and state.settings.forward.enabled
 
 
 _MEND = "it counts as not written until config.toml is mended; then say `orderferry reload`"

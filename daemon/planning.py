@@ -9,7 +9,7 @@ from daemon.accounts import Accounts, AccountState
 from daemon.core import forwarding
 from daemon.core.forwarding import Passed
 from daemon.core.job import JobKind
-from daemon.core.routing import State, holds_back, syncs
+from daemon.core.routing import State, came_before, holds_back, syncs
 from daemon.views import PlannedLine, PlanView, UnmappedView, Withheld
 from orderferry import Capability, ForwardOrder, Order, PlatformError, Product, ProductKey, Stage
 
@@ -47,7 +47,8 @@ def _why_not(accounts: Accounts, shop: AccountState, state: State) -> str | None
         return off
     if state.stage is not Stage.READY:
         return f"it is {state.stage}, and is put in once it is ready"
-    return holds_back(state, targets[state.account]) if state.account in targets else None
+    held = holds_back(state, targets[state.account]) if state.account in targets else None
+    return held or came_before(state, targets[shop.name])
 
 
 def _withheld(shop: AccountState, order: Order) -> Iterator[Withheld]:

@@ -147,6 +147,7 @@ def _take_new(desk: Desk, received: Received, fetched: Fetched) -> None:
             paid=order.paid,
             shipped=order.shipped,
             ships_itself=order.ships_itself,
+            ready_at=desk.now if order.stage is Stage.READY else None,
         ),
         document=order,
         new=True,
@@ -190,6 +191,8 @@ def _take_changed(desk: Desk, received: Received, case: Case, fetched: Fetched) 
     fields = changed_fields(before, order) if before is not None else ()
     record.digest = digest
     record.stage = order.stage
+    if order.stage is Stage.READY:
+        record.ready_at = record.ready_at or desk.now
     record.ordered_at = order.ordered_at
     record.updated_at = order.updated_at
     record.total = str(order.total)

@@ -29,7 +29,8 @@ class Target(Struct, frozen=True, kw_only=True):
     """An account as routing sees it: what it can do, and what the seller wants of it.
 
     `missing` says why it lacks a capability that its platform has, by the flag's name. `fetched_status` is the hub's
-    status of the orders that are fetched from it, `fetches` whether that happens by itself.
+    status of the orders that are fetched from it, `fetches` whether that happens by itself. `forwards_since` is when
+    forwarding into it was switched on; `forward_since` is about the orders that come from it.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Target(Struct, frozen=True, kw_only=True):
     sync: Sync = Sync()
     forward_marketplace_stock: bool = False
     forward_since: datetime | None = None
+    forwards_since: datetime | None = None
     added_at: datetime
 
     def why_not(self, *flags: Capability) -> str | None:
@@ -78,12 +80,16 @@ class Owed(Struct, frozen=True, kw_only=True):
 
 
 class State(Struct, frozen=True, kw_only=True):
-    """An order with all that matters for its jobs; `told` is by account, for those where the order stands."""
+    """An order with all that matters for its jobs; `told` is by account, for those where the order stands.
+
+    `ready_at` is when the hub first saw it ready.
+    """
 
     account: str
     stage: Stage
     status: str
     ordered_at: datetime
+    ready_at: datetime | None = None
     paid: bool
     parcels: frozenset[str] = frozenset()
     shipped: bool = False
@@ -203,12 +209,19 @@ def holds_back(state: State, source: Target) -> str | None:
         return "the marketplace ships it from its own stock"
     if source.forward_since is not None and state.ordered_at < source.forward_since:
         return f"it was bought before {source.forward_since:%Y-%m-%d} (forward_since)"
-    before = state.ordered_at < source.added_at
+    before = state.ordered_at < source.added_at.replace(microsecond=0)  # many platforms tell whole seconds only
     if before and source.role is Role.SHOP:
         return f"it was bought before {source.name} was added"
     if before and state.shipped:
         return f"it had been bought and shipped before {source.name} was added"
     return None
+
+
+def came_before(state: State, target: Target) -> str | None:
+    """Why a shop that forwards does not get this order by itself: it was ready before forwarding was switched on."""
+    if state.ready_at is None or target.forwards_since is None or state.ready_at >= target.forwards_since:
+        return None
+    return f"it was ready before forwarding into {target.name} was switched on"
 
 
 def reconcile(state: State, targets: Mapping[str, Target], now: datetime) -> Plan:
@@ -245,7 +258,8 @@ def _told(state: State, target: Target) -> Told | None:
 def _adding(state: State, target: Target, held: str | None, now: datetime) -> Iterator[NewJob | Drop]:
     job = _owed(state, target).get(JobKind.ADD_ORDER)
     if job is None:
-        if state.stage is Stage.READY and held is None and syncs(target)[JobKind.ADD_ORDER] is None:
+        applies = syncs(target)[JobKind.ADD_ORDER] is None and came_before(state, target) is None
+        if state.stage is Stage.READY and held is None and applies:
             why = "the delivery form is complete"
             yield NewJob(account=target.name, kind=JobKind.ADD_ORDER, due=now, why=why)
         return

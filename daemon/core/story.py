@@ -240,7 +240,8 @@ def _by_hand(
         case Stage.READY if subject.held:
             return ((f"It is not forwarded by itself: {subject.held}.", forward),)
         case Stage.READY:
-            return (("No shop takes it by itself: none forwards orders, or it was made there.", forward),)
+            why = "none forwards orders, it was made there, or it was ready before forwarding was switched on"
+            return ((f"No shop takes it by itself: {why}.", forward),)
         case _:
             return ()
 

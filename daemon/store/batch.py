@@ -26,11 +26,12 @@ _OPEN = "state in ('waiting', 'sending', 'unsure')"
 STATEMENTS: dict[str, Statement] = {
     "add_order": Statement(
         "insert into orders (id, account, external_id, digest, stage, status, ordered_at, updated_at, first_seen,"
-        " total, paid, shipped, ships_itself, held, merged_into, warnings) values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+        " total, paid, shipped, ships_itself, held, merged_into, warnings, ready_at)"
+        " values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
     ),
     "change_order": Statement(
         "update orders set digest = ?, stage = ?, status = ?, ordered_at = ?, updated_at = ?, total = ?, paid = ?,"
-        " shipped = ?, ships_itself = ?, held = ?, merged_into = ?, warnings = ? where id = ?",
+        " shipped = ?, ships_itself = ?, held = ?, merged_into = ?, warnings = ?, ready_at = ? where id = ?",
         exact=True,
     ),
     "write_document": Statement("insert or replace into document (order_id, body) values (?,?)"),
@@ -79,6 +80,10 @@ STATEMENTS: dict[str, Statement] = {
     "add_account": Statement(
         "insert into account (name, platform, role, added_at) values (?,?,?,?)"
         " on conflict (name) do update set platform = excluded.platform, role = excluded.role"
+    ),
+    "switch_forwarding": Statement(
+        "update account set forwards_since = case when ? then coalesce(forwards_since, ?) end where name = ?",
+        exact=True,
     ),
     "move_cursor": Statement("update account set cursor = ?, fetched_at = ? where name = ?", exact=True),
     "pause_account": Statement("update account set paused = ? where name = ?", exact=True),

@@ -31,7 +31,7 @@ def _maybe_ms(moment: datetime | None) -> int | None:
 
 
 class OrderRecord(Struct, kw_only=True):
-    """A row of `orders`; `held` says why a ready order isn't forwarded by itself."""
+    """A row of `orders`; `held` says why a ready order isn't forwarded by itself, `ready_at` since when it is ready."""
 
     id: int
     account: str
@@ -49,6 +49,7 @@ class OrderRecord(Struct, kw_only=True):
     held: str | None = None
     merged_into: int | None = None
     warnings: int = 0
+    ready_at: datetime | None = None
 
 
 class LinkRecord(Struct, kw_only=True):
@@ -125,6 +126,7 @@ class Case(Struct, kw_only=True):
             stage=order.stage,
             status=order.status,
             ordered_at=order.ordered_at,
+            ready_at=order.ready_at,
             paid=order.paid,
             parcels=frozenset(self.parcels),
             shipped=order.shipped,
@@ -187,6 +189,7 @@ class Case(Struct, kw_only=True):
                 order.held,
                 order.merged_into,
                 order.warnings,
+                _maybe_ms(order.ready_at),
             )
         elif self.changed:
             batch.add(
@@ -203,6 +206,7 @@ class Case(Struct, kw_only=True):
                 order.held,
                 order.merged_into,
                 order.warnings,
+                _maybe_ms(order.ready_at),
                 order.id,
             )
         if self.lines_owned and self.document is not None:

@@ -76,10 +76,10 @@ class Reader:
         return rows[0][0] if rows else None
 
     async def row(self, number: int) -> Any:  # a sqlite row
-        """An order's row: as in `orders`, then when it was first seen, why it is held, and what it was merged into."""
+        """An order's row: as in `orders`, then when first seen, why held, what it was merged into, since when ready."""
         rows = await self._all(
             "select id, account, external_id, stage, status, ordered_at, updated_at, total, paid, warnings,"
-            " first_seen, held, merged_into from orders where id = ?",
+            " first_seen, held, merged_into, ready_at from orders where id = ?",
             number,
         )
         return rows[0]

@@ -268,6 +268,7 @@ def _order(row: Any) -> OrderRecord:  # a sqlite row
         held=row[13],
         merged_into=row[14],
         warnings=row[15],
+        ready_at=_maybe(row[16]),
     )
 
 
@@ -316,7 +317,7 @@ def _link(row: Any) -> LinkRecord:  # a sqlite row
 
 ORDER_COLUMNS = (
     "o.id, o.account, o.external_id, o.digest, o.stage, o.status, o.ordered_at, o.updated_at, o.first_seen, o.total,"
-    " o.paid, o.shipped, o.ships_itself, o.held, o.merged_into, o.warnings"
+    " o.paid, o.shipped, o.ships_itself, o.held, o.merged_into, o.warnings, o.ready_at"
 )
 _JOB_COLUMNS = (
     "job.id, job.order_id, job.account, job.kind, job.state, job.due, job.attempt, job.made_at, job.first_tried,"

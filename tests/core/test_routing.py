@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from daemon.core.job import JobKind, JobState
-from daemon.core.routing import Owed, State, Sync, Target, Told, functions, reconcile, syncs
+from daemon.core.routing import Owed, State, Sync, Target, Told, came_before, functions, reconcile, syncs
 from daemon.core.ticking import FOUR_HOURLY, HOURLY, IMMEDIATE, Every, next_tick
 from orderferry import Capability, Role, Stage
 
@@ -258,3 +258,13 @@ def test_doing_what_the_plan_says_leaves_nothing_to_do(
 
 def test_the_same_question_has_the_same_answer(t0: datetime) -> None:
     assert reconcile(state(), TARGETS, t0) == reconcile(state(), TARGETS, t0)
+
+
+def test_what_was_ready_before_forwarding_was_switched_on_is_left_to_the_seller() -> None:
+    shop = replace(SHOP, forwards_since=T0)
+    before, after = state(ready_at=T0 - DAY), state(ready_at=T0 + DAY)
+    assert made(before, {"shop": shop}) == []
+    assert "before forwarding into shop was switched on" in (came_before(before, shop) or "")
+    assert made(after, {"shop": shop}) == [("shop", JobKind.ADD_ORDER)]
+    by_hand = Owed(id=1, account="shop", kind=JobKind.ADD_ORDER, state=JobState.WAITING, by_hand=True)
+    assert reconcile(replace(before, owed=(by_hand,)), {"shop": shop}, T0).drop == ()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -149,6 +148,10 @@ class EngineClock(VirtualClock):
     """Knows whether a round waits to try its writing again."""
 
     retrying = 0
+
+    def set_wall(self, by: timedelta) -> None:
+        """Somebody sets the machine's clock; the time that passes is as before."""
+        self._start += by
 
     async def sleep(self, seconds: float) -> None:
         self.retrying += seconds == RETRY_WRITE
@@ -373,25 +376,6 @@ class Engine:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
-
-
-class FullDisk:
-    """Makes the store's commits fail with a code of SQLite, until it is mended."""
-
-    def __init__(self, engine: Engine, code: int, *, on: str = "commit") -> None:
-        self.failing = True
-        self.failed = 0
-        whole = getattr(engine.store, on)
-
-        async def failing() -> None:
-            if self.failing:
-                self.failed += 1
-                error = sqlite3.OperationalError("database or disk is full")
-                error.sqlite_errorcode = code
-                raise error
-            await whole()
-
-        setattr(engine.store, on, failing)
 
 
 def poller_rests(task: asyncio.Task[None]) -> bool:

@@ -15,6 +15,8 @@ from orderferry import (
     Account,
     Capability,
     CheckReport,
+    Choice,
+    ChoiceKind,
     Clock,
     ForwardOrder,
     OrderRef,
@@ -129,6 +131,8 @@ class ShopWorld(World):
         self.told: list[tuple[str, str, Any]] = []  # hook, the shop's id, what was told
         self.report = CheckReport(summary="fine")
         self.pages: deque[Page] = deque()
+        self.foreign: dict[str, ShopOrder] = {}
+        self.lists: dict[ChoiceKind, tuple[Choice, ...]] = dict.fromkeys(ChoiceKind, ())
         self._clock = clock
 
     def apply(self, reference: str) -> str:
@@ -346,3 +350,32 @@ class Market(Platform[Settings]):
         if isinstance(fate, BaseException):
             raise fate
         self.world.told.append(("set_tracking", ref.id, tuple(parcel.number for parcel in parcels)))
+
+
+class PickyShop(Shop):
+    """Knows what it has: its lists are `world.lists`, and `world.foreign` are orders that something else put in."""
+
+    id = "picky-shop"
+    capabilities = (
+        Shop.capabilities
+        | Capability.FIND_PURCHASE
+        | Capability.LIST_STATUSES
+        | Capability.LIST_PAYMENTS
+        | Capability.LIST_DELIVERIES
+        | Capability.PAYMENT_READ
+        | Capability.STATUS_MOVES_ON_TRACKING
+    )
+
+    @hookimpl
+    async def find_purchase(self, order: ForwardOrder) -> ShopOrder | None:
+        fate = await self.world.meet("find_purchase", order.external_id)
+        if isinstance(fate, BaseException):
+            raise fate
+        return self.world.foreign.get(order.external_id)
+
+    @hookimpl
+    async def list_choices(self, kind: ChoiceKind) -> tuple[Choice, ...]:
+        fate = await self.world.meet("list_choices", kind)
+        if isinstance(fate, BaseException):
+            raise fate
+        return self.world.lists[kind]

@@ -11,8 +11,9 @@ import pytest
 
 from daemon import dispatcher
 from orderferry import Stage, Unsure
-from tests.daemon.engine import Engine, EngineClock, FullDisk, order, page
+from tests.daemon.engine import Engine, EngineClock, order, page
 from tests.daemon.engine_platforms import HANG, Applied, NarrowShop, ShopWorld
+from tests.daemon.full_disk import FullDisk
 
 
 @pytest.fixture

@@ -16,8 +16,9 @@ from daemon.receive import Counts
 from daemon.round import RETRY_WRITE, FatalStoreError
 from daemon.views import CommandError, Done
 from orderferry import Order, ShopOrder, Unsure
-from tests.daemon.engine import Engine, EngineClock, FullDisk, order, page
+from tests.daemon.engine import Engine, EngineClock, order, page
 from tests.daemon.engine_platforms import Answer, NarrowShop, ShopWorld, WideShop
+from tests.daemon.full_disk import FullDisk
 
 
 @pytest.fixture

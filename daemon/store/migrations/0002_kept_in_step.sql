@@ -25,3 +25,9 @@ create table unmapped (
 
 -- until now an account that was told no status had none here; from now on nothing means that it moved by itself
 update link set told_status = '' where told_status is null;
+
+-- when the hub first saw an order ready, and when forwarding into a shop was switched on: what was ready before waits
+alter table orders add column ready_at integer;
+update orders set ready_at = first_seen where stage = 'ready';
+alter table account add column forwards_since integer;
+update account set forwards_since = added_at where role = 'shop';
