@@ -23,6 +23,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from daemon import demo_travels
 from daemon.control.client import Client, DaemonAway, Refused
 
 STOCK = 1_000
@@ -70,6 +71,7 @@ class Result(Struct, frozen=True, kw_only=True):
     stock_after: int
     sold: int
     seconds: tuple[float, ...]
+    travels: tuple[demo_travels.Travel, ...]
     kills: int
     faults: int
 
@@ -77,7 +79,8 @@ class Result(Struct, frozen=True, kw_only=True):
     def good(self) -> bool:
         """Whether every order that had to be forwarded stands in the shop exactly once, and the stock agrees."""
         fits = self.stock_before - self.stock_after == self.sold
-        return not (self.doubled or self.lost or self.unwanted) and fits
+        arrived = all(travel.seconds is not None for travel in self.travels)
+        return not (self.doubled or self.lost or self.unwanted) and fits and arrived
 
 
 def run(
@@ -178,7 +181,9 @@ class Stage:
             time.sleep(0.1)
         # what the last answers lost may hide in the settle window: one more look after it
         time.sleep(1)
-        return self._count(before, kills=int(killed))
+        screen.say("Now a status, a tracking number and a payment are told to the hub.")
+        travels = demo_travels.play(self._client, self._market_summary, self._shop_summary)
+        return self._count(before, kills=int(killed), travels=travels)
 
     def close(self) -> None:
         """Ends every process that was started here."""
@@ -203,7 +208,7 @@ class Stage:
         except (DaemonAway, Refused, OSError):
             return False
 
-    def _count(self, before: int, *, kills: int) -> Result:
+    def _count(self, before: int, *, kills: int, travels: tuple[demo_travels.Travel, ...]) -> Result:
         market, shop = self._market_summary(), self._shop_summary()
         sources: dict[str, int] = shop["sources"]
         must, allowed = set(market["must"]), {*market["must"], *market["may"]}
@@ -218,6 +223,7 @@ class Stage:
             stock_after=self._stock(shop),
             sold=sum(market["sold"].values()),
             seconds=self._seconds(),
+            travels=travels,
             kills=kills,
             faults=sum(
                 count for one in (market, shop) for fate, count in one.get("fates", {}).items() if fate != "good"
@@ -349,8 +355,13 @@ def _tell(result: Result) -> None:
         ("stock before", f"{result.stock_before}"),
         ("stock after", f"{result.stock_after} ({result.sold} sold)"),
         ("from form to shop", f"{middle:.2f} s in the middle, {most:.2f} s at most"),
+        *((travel.what, _arrival(travel)) for travel in result.travels),
         ("on the way", f"{result.faults} requests went wrong, the daemon was killed {result.kills} time(s)"),
     )
     print()  # noqa: T201 - the demo's own words
     for name, value in lines:
         print(f"  {name:<18} {value}")  # noqa: T201 - likewise
+
+
+def _arrival(travel: demo_travels.Travel) -> str:
+    return "never arrived" if travel.seconds is None else f"reached {travel.where} in {travel.seconds:.1f} s"

@@ -73,7 +73,8 @@ async def test_an_order_has_one_row_however_often_it_comes(tmp_path: Path) -> No
         with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
             await engine.store._db.execute(
                 "insert into orders select 99, account, external_id, digest, stage, status,"
-                " ordered_at, updated_at, first_seen, total, paid, shipped, ships_itself, held, merged_into, warnings, ready_at"
+                " ordered_at, updated_at, first_seen, total, paid, shipped, ships_itself, held, merged_into,"
+                " warnings, ready_at"
                 " from orders"
             )
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -31,6 +30,7 @@ from plugins.shops.woocommerce.simulator_answers import (
     shown_product,
 )
 from plugins.shops.woocommerce.simulator_state import SimProduct, SimShop
+from plugins.shops.woocommerce.simulator_summary import summary
 
 KEY = "ck_1111111111111111111111111111111111111111"
 SECRET = "cs_1111111111111111111111111111111111111111"  # noqa: S105 - a made-up key of a simulator
@@ -310,16 +310,10 @@ class WooSimulator(Simulator):
         return self.shop.add_order(usual | (body or {}))
 
     def summary(self) -> dict[str, Any]:
-        """Orders in all, and by reference and by marketplace order; references seen twice; stock by SKU; fates."""
-        references = Counter(
-            order["created_via"] for order in self.shop.orders.values() if order["created_via"] != "checkout"
-        )
+        """Its orders, by marketplace order as well; stock by SKU; fates."""
         return {
-            "orders": len(self.shop.orders),
-            "references": dict(references),
-            "sources": dict(Counter(_sources(self.shop.orders.values()))),
+            **summary(self.shop.orders.values()),
             "fates": {fate.value: count for fate, count in self.counts.items()},
-            "twice": sorted(reference for reference, count in references.items() if count > 1),
             "stock": {product.sku: product.stock for product in self.shop.products.values()},
         }
 
@@ -332,11 +326,6 @@ class WooSimulator(Simulator):
 
     async def _sim_summary(self, request: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp hands it in
         return answer(self.summary())
-
-
-def _sources(orders: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    for order in orders:
-        yield from (entry["value"] for entry in order["meta_data"] if entry["key"] == "_orderferry_order")
 
 
 async def _json(request: web.Request) -> Any:
