@@ -1,7 +1,8 @@
 """Which of a platform's choices is meant by one of our words: by likeness, for a person to look at and to accept.
 
-Two names are alike where they say the same things of the trade in whatever words ("Kurier DPD" and "DPD courier"). Where
-they say different ones they are never proposed for each other, however alike they look ("Kurier DPD", "Kurier UPS").
+Two names are alike where they say the same things of the trade in whatever words ("Kurier DPD" and "DPD courier").
+Where they say different ones they are never proposed for each other, however alike they look ("Kurier DPD" and
+"Kurier UPS").
 """
 
 from __future__ import annotations
