@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import click
 
-from daemon.commands import acting, reading, starting
+from daemon.commands import acting, reading, setting_up, starting
 from daemon.commands.group import EXIT_CODES, Verbs, socket_option_of_all
 
 _EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code}  {about}" for code, about in EXIT_CODES.items())
@@ -36,6 +36,7 @@ def cli() -> None:
 
 
 for _verb in (
+    setting_up.init,
     starting.run,
     starting.check,
     starting.login,

@@ -18,7 +18,7 @@ class AllegroSettings(Settings, frozen=True, kw_only=True):
 
     hints: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
-            "client_id": "the Client ID of your application at apps.developer.allegro.pl (kind: device without a browser)",
+            "client_id": "the Client ID of your application (apps.developer.allegro.pl, without access to a browser)",
             "client_secret": "its Client Secret",
             "api_url": "for Allegro's sandbox: https://api.allegro.pl.allegrosandbox.pl",
             "auth_url": "for Allegro's sandbox: https://allegro.pl.allegrosandbox.pl/auth/oauth",
