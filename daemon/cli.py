@@ -1,4 +1,4 @@
-"""`orderferry`: a thin client of the control API, but for run, check, login and demo.
+"""`orderferry`: a thin client of the control API, but for init, run, check, login, map and demo.
 
 It must start fast: nothing here, nor in what it imports, may import aiohttp, msgspec, structlog, asyncio, pluggy or
 the contract. The verbs that need them import them when they are called.
@@ -31,7 +31,8 @@ def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
 def cli() -> None:
     """Put marketplace orders into your web shop, once, and keep both in step.
 
-    An ORDER is the hub's number or the marketplace's id. A daemon must be running, but for run, check, login and demo.
+    An ORDER is the hub's number or the marketplace's id. A daemon must be running, but for init,
+    run, check, login, map and demo.
     """
 
 
@@ -40,6 +41,7 @@ for _verb in (
     starting.run,
     starting.check,
     starting.login,
+    setting_up.map_,
     starting.demo,
     reading.status,
     reading.accounts,

@@ -23,11 +23,11 @@ _YES, _NO = frozenset({"true", "yes", "y", "tak"}), frozenset({"false", "no", "n
 
 
 class Question(Struct, frozen=True, kw_only=True):
-    """A field of the settings: its key in config.toml, its type, and what belongs into it in a few words."""
+    """A field of the settings: its key in config.toml, its type, and the platform's hint what belongs into it."""
 
     key: str
     kind: Any  # whatever msgspec can read
-    words: str
+    hint: str
     required: bool
     default: Any = None
 
@@ -38,12 +38,12 @@ class Question(Struct, frozen=True, kw_only=True):
 
 
 def questions(settings: type[Settings]) -> tuple[Question, ...]:
-    """A question for each field; the words are the platform's hint, else the field's name."""
+    """A question for each field."""
     return tuple(
         Question(
             key=field.encode_name,
             kind=field.type,
-            words=settings.hints.get(field.name, field.name.replace("_", " ")),
+            hint=_sentence(settings.hints.get(field.name, "")),
             required=field.required,
             default=None if field.default is msgspec.NODEFAULT else field.default,
         )
@@ -92,11 +92,12 @@ def read(question: Question, text: str, config: Path) -> Any:  # as TOML has it
 def _ask(question: Question, given: Mapping[str, Any], config: Path) -> Any:  # as TOML has it
     before = given.get(question.key)
     default = None if before is None else before if isinstance(before, str) else toml(before)
-    words = question.words[:1].upper() + question.words[1:]
+    if question.hint:
+        person.say(f"  {question.hint}")
 
     def ask() -> str:
         way = person.ask_secret if question.secret else person.ask
-        return way(f"{words} ({question.key})", default=default)
+        return way(question.key, default=default)
 
     return person.until_good(ask, lambda text: read(question, text, config))
 
@@ -123,3 +124,9 @@ def _otherwise(text: str) -> Iterator[Any]:  # as TOML has it
         yield text.lower() in _YES
     with suppress(tomli.TOMLDecodeError):
         yield tomli.loads(f"value = {text}")["value"]
+
+
+def _sentence(hint: str) -> str:
+    """The hint on one line, with a capital letter."""
+    text = " ".join(hint.split())
+    return text[:1].upper() + text[1:]

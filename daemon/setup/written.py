@@ -69,7 +69,7 @@ def account(draft: Draft) -> str:
     """The account's tables, to be put at the end of the file."""
     platform = draft.platform
     section = next(section for section, role in SECTIONS.items() if role is platform.role)
-    lines = [f"# {_line(platform.title)}.", f"[{section}.{draft.name}]", f"platform = {toml(platform.id)}"]
+    lines = [f"# {' '.join(platform.title.split())}", f"[{section}.{draft.name}]", f"platform = {toml(platform.id)}"]
     for question in questions(platform.Settings):
         lines += _setting(question, draft)
     poll_every = Duration(seconds=platform.poll_every.total_seconds())
@@ -93,9 +93,4 @@ def _setting(question: Question, draft: Draft) -> Iterable[str]:
         written = f"#{question.key} = {toml(str(default) if isinstance(default, Duration) else default)}"
     else:
         return ()
-    return ("", f"# {_line(question.words)}.", written)
-
-
-def _line(words: str) -> str:
-    text = " ".join(words.split()).rstrip(".")
-    return text[:1].upper() + text[1:]
+    return ("", *([f"# {question.hint}"] if question.hint else []), written)

@@ -29,6 +29,11 @@ class WooSettings(Settings, frozen=True, kw_only=True):
             "tax_id_keys": "where the shop's plugins look for the tax number (keys of order meta)",
             "pickup_point_keys": "where the shop's plugins look for the parcel locker (keys of order meta)",
             "tracking_key": "where the tracking numbers go (a key of order meta), without a tracking extension",
+            "meta_prefix": "how the keys of the program's own notes in an order begin",
+            "delivery_method": "the id of an order's delivery method, where none is mapped",
+            "delivery_name": "what the delivery is called, where its own name is not known",
+            "payment_method": "the id of an order's payment method, where none is mapped",
+            "rounding_name": "what a line is called that makes the total right to the cent",
         }
     )
 
