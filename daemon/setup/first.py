@@ -7,6 +7,7 @@ that whoever breaks off leaves no half file.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -97,7 +98,8 @@ def _accounts(catalogue: Catalogue, config: Config) -> tuple[list[Draft], list[s
         if draft is not None:
             drafts.append(draft)
             waiting += [] if logged_in else [name]
-        if not person.agree("\nSet up another account?", default=not drafts):
+        roles = {*(one.role for one in config.accounts), *(draft.platform.role for draft in drafts)}
+        if not person.agree("\nSet up another account?", default=not {Role.MARKETPLACE, Role.SHOP} <= roles):
             return drafts, waiting
 
 
@@ -193,5 +195,5 @@ def _write(path: Path, old: str | None, head: str, drafts: Sequence[Draft]) -> N
 
 
 def _failed(sentence: str) -> int:
-    say(f"orderferry: {sentence}")
+    print(f"orderferry: {sentence}", file=sys.stderr)  # noqa: T201 - for the person at the terminal
     return 1

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
+import msgspec
 import pytest
 import structlog
 from click.testing import CliRunner, Result
@@ -17,7 +18,7 @@ from msgspec import Struct
 
 from daemon.cli import cli
 from daemon.config import load
-from daemon.hooks import Catalogue
+from daemon.hooks import Catalogue, discover
 from daemon.setup import first, person
 from orderferry import Account, Capability, CheckReport, Duration, NeedsLogin, Role, Secret, Settings, Url, hookimpl
 from orderferry.platform import AnyPlatform
@@ -335,6 +336,11 @@ def test_a_place_that_cannot_be_written_is_told_before_any_question(
     said = init(path=config.parent / "new" / "config.toml")
     assert (said.exit_code, said.output.count("\n")) == (1, 1)
     assert "can't be written by this user; name another file" in said.output
+
+
+@pytest.mark.parametrize("platform", discover().platforms.values(), ids=lambda platform: platform.id)
+def test_the_hints_of_a_built_in_platform_are_for_its_own_keys(platform: type[AnyPlatform]) -> None:
+    assert set(platform.Settings.hints) <= {field.name for field in msgspec.structs.fields(platform.Settings)}
 
 
 def test_a_terminal_does_not_show_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
