@@ -31,9 +31,11 @@ def init(ctx: click.Context, *, config: Path) -> None:
 
     Tries each account before it is written. Where there is a config.toml already, an account is added to it.
     """
+    from shlex import quote
+
     from daemon.setup import first
 
-    ctx.exit(first.run(config, "" if config == CONFIG else f" --config {config}"))
+    ctx.exit(first.run(config, "" if config == CONFIG else f" --config {quote(str(config))}"))
 
 
 @click.command(name="map")

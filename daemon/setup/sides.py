@@ -20,7 +20,7 @@ BEGINNINGS = frozenset({"new", "paid"})
 """The hub's statuses that an order has when it is put into a shop."""
 
 
-class Ourside(Struct, frozen=True, kw_only=True):
+class Word(Struct, frozen=True, kw_only=True):
     """One of our words: `key` is for config.toml, `title` for people, and an entry may be under any of `aliases`.
 
     `accounts` are the marketplaces that know it; none where all do.
@@ -60,34 +60,34 @@ class Row(Struct, frozen=True, kw_only=True):
     choice_title: str | None = None
 
 
-def statuses(hub: Mapping[str, str]) -> tuple[Ourside, ...]:
+def statuses(hub: Mapping[str, str]) -> tuple[Word, ...]:
     """Our side of a map of statuses; `hub` is each status's key and label."""
-    return tuple(Ourside(key=key, title=label) for key, label in hub.items())
+    return tuple(Word(key=key, title=label) for key, label in hub.items())
 
 
-def payments(came: Iterable[Came] = ()) -> tuple[Ourside, ...]:
+def payments(came: Iterable[Came] = ()) -> tuple[Word, ...]:
     """Our side of a map of payment methods: our kinds of payment, and the providers that really came."""
-    kinds = tuple(Ourside(key=kind.value, title=kind.value.replace("_", " ")) for kind in PaymentKind)
+    kinds = tuple(Word(key=kind.value, title=kind.value.replace("_", " ")) for kind in PaymentKind)
     return (*kinds, *_new(came, kinds))
 
 
-def deliveries(lists: Mapping[str, Sequence[Choice]], came: Iterable[Came] = ()) -> tuple[Ourside, ...]:
+def deliveries(lists: Mapping[str, Sequence[Choice]], came: Iterable[Came] = ()) -> tuple[Word, ...]:
     """Our side of a map of delivery methods: each marketplace account's own list, and what really came.
 
     A method is written by its name, where that names no other one, else by its id.
     """
-    reserved = {DEFAULT, *map(_plain, lists)}
-    found: dict[str, Ourside] = {}
+    reserved = {"", DEFAULT, *map(_plain, lists)}
+    found: dict[str, Word] = {}
     for account, choices in lists.items():
         names = Counter(_plain(choice.title) for choice in choices)
         for choice in choices:
             plain = _plain(choice.title)
-            key = choice.title if names[plain] == 1 and plain and plain not in reserved else choice.id
-            known = found.get(_plain(key), Ourside(key=key, title=choice.title))
-            found[_plain(key)] = Ourside(
+            key = choice.title if names[plain] == 1 and plain not in reserved else choice.id
+            known = found.get(_plain(key), Word(key=key, title=choice.title))
+            found[_plain(key)] = Word(
                 key=known.key,
                 title=known.title,
-                aliases=(*known.aliases, choice.id, *([choice.title] if names[plain] == 1 else [])),
+                aliases=(*known.aliases, choice.id, *([] if plain in reserved else [choice.title])),
                 accounts=(*known.accounts, account),
             )
     listed = tuple(found.values())
@@ -95,7 +95,7 @@ def deliveries(lists: Mapping[str, Sequence[Choice]], came: Iterable[Came] = ())
 
 
 def rows(
-    ours: Sequence[Ourside],
+    ours: Sequence[Word],
     choices: Sequence[Choice],
     kind: ChoiceKind,
     *,
@@ -108,15 +108,9 @@ def rows(
     what holds for statuses that are not in it.
     """
     decided = {one.key: _decided(one, written, preset) for one in ours}
-    proposed = propose(
-        [
-            Ours(key=one.key, names=(one.key, one.title), begins=one.key in BEGINNINGS)
-            for one in ours
-            if decided[one.key] is None
-        ],
-        choices,
-        kind,
-    )
+    undecided = [one for one in ours if decided[one.key] is None]
+    asked = [Ours(key=one.key, names=(one.key, one.title), begins=one.key in BEGINNINGS) for one in undecided]
+    proposed = propose(asked, choices, kind)
     found = []
     for one in ours:
         choice = proposed.get(one.key)
@@ -124,7 +118,7 @@ def rows(
     known = {name for one in ours for name in _names(one)}
     for shown, key, value in _entries(written):
         if _plain(key) not in known:
-            found.append((Ourside(key=shown, title=shown), _as_written(value)))
+            found.append((Word(key=shown, title=shown), _as_written(value)))
     titles = {choice.id: choice.title for choice in choices}
     return tuple(
         Row(
@@ -139,21 +133,21 @@ def rows(
     )
 
 
-def _decided(one: Ourside, written: Mapping[str, Any], preset: Mapping[str, str]) -> tuple[State, str | None] | None:
+def _decided(one: Word, written: Mapping[str, Any], preset: Mapping[str, str]) -> tuple[State, str | None] | None:
     """What stands for it in config.toml, for all accounts or for each that knows it; else what is preset."""
     names = _names(one)
-    tables = [written, *(written.get(account) for account in one.accounts)]
-    values = [
-        next((value for key, value in table.items() if isinstance(value, str) and _plain(key) in names), None)
-        if isinstance(table, Mapping)
-        else None
-        for table in tables
-    ]
-    general, own = values[0], values[1:]
-    if general is not None:
-        return _as_written(general)
-    if own and own[0] is not None and None not in own:
-        return _as_written(own[0])
+
+    def entry(table: object) -> str | None:
+        pairs = table.items() if isinstance(table, Mapping) else ()
+        plain = {_plain(key): value for key, value in pairs if isinstance(value, str)}
+        return next((plain[name] for name in names if name in plain), None)
+
+    found = entry(written)
+    if found is None and one.accounts:
+        own = [entry(written.get(account)) for account in one.accounts]
+        found = None if None in own else own[0]
+    if found is not None:
+        return _as_written(found)
     return (State.PRESET, preset[one.key]) if one.key in preset else None
 
 
@@ -170,21 +164,21 @@ def _as_written(value: str) -> tuple[State, str | None]:
     return (State.WRITTEN, value) if value else (State.OFF, None)
 
 
-def _new(came: Iterable[Came], known: Sequence[Ourside]) -> tuple[Ourside, ...]:
+def _new(came: Iterable[Came], known: Sequence[Word]) -> tuple[Word, ...]:
     """What came and is not known, each once, with the accounts that it came from."""
     names = {name for one in known for name in _names(one)}
-    found: dict[str, Ourside] = {}
+    found: dict[str, Word] = {}
     for one in came:
         plain = _plain(one.method)
         if plain not in names:
-            before = found.get(plain, Ourside(key=one.method, title=one.method))
+            before = found.get(plain, Word(key=one.method, title=one.method))
             accounts = tuple(dict.fromkeys((*before.accounts, one.account)))
-            found[plain] = Ourside(key=before.key, title=before.title, accounts=accounts)
+            found[plain] = Word(key=before.key, title=before.title, accounts=accounts)
     return tuple(found.values())
 
 
-def _names(one: Ourside) -> frozenset[str]:
-    return frozenset(_plain(name) for name in (one.key, *one.aliases))
+def _names(one: Word) -> tuple[str, ...]:
+    return tuple(_plain(name) for name in (*one.aliases, one.key))
 
 
 def _plain(name: str) -> str:

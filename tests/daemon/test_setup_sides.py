@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.setup.sides import Came, Ourside, Row, State, deliveries, payments, rows, statuses
+from daemon.setup.sides import Came, Row, State, Word, deliveries, payments, rows, statuses
 from orderferry import Choice, ChoiceKind
 
 ZONES = (
@@ -20,7 +20,7 @@ LOCKER = Choice(id="m-2", title="Allegro Paczkomaty InPost")
 
 
 def mapped(
-    ours: tuple[Ourside, ...],
+    ours: tuple[Word, ...],
     kind: ChoiceKind = ChoiceKind.DELIVERIES,
     *,
     choices: tuple[Choice, ...] = ZONES,
@@ -76,7 +76,10 @@ def test_a_delivery_method_is_written_by_its_name_once_for_all_accounts() -> Non
 
 def test_a_name_that_says_not_which_method_is_meant_gives_way_to_the_id() -> None:
     two = (DPD, Choice(id="m-3", title="Allegro kurier dpd"))
-    assert [one.key for one in deliveries({"a": two})] == ["m-1", "m-3"]
+    ours = deliveries({"a": two})
+    assert [one.key for one in ours] == ["m-1", "m-3"]
+    by_name = mapped(ours, written={DPD.title: "flat_rate:1", "m-3": "flat_rate:2"})
+    assert by_name["m-1"] == (State.WRITTEN, "flat_rate:1"), "an entry by name is for all of that name"
     taken = (Choice(id="1", title="Default"), Choice(id="2", title="SHOP"))  # they mean something else in that table
     assert [one.key for one in deliveries({"shop": taken})] == ["1", "2"]
 
