@@ -30,7 +30,7 @@ LONGEST_SOCKET = 100
 SETTLE = Duration(seconds=420)
 
 _STATUS_KEY = re.compile(r"[a-z0-9_-]{1,32}")
-ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
+_ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 
 
 class ConfigError(Exception):
@@ -254,7 +254,7 @@ def _accounts(
             continue
         for name, raw in tables.items():
             at = (section, name)
-            if not ACCOUNT_NAME.fullmatch(name):
+            if not _ACCOUNT_NAME.fullmatch(name):
                 meant = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")[:41]
                 hint = f" (did you mean {meant}?)" if meant else ""
                 reader.complain(at, f"a name has 1 to 41 of the letters a-z, digits and -, and begins with no -{hint}")
