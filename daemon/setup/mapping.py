@@ -18,12 +18,18 @@ from msgspec import Struct
 from daemon import config_file, logs, oneshot
 from daemon.config import SECTIONS, AccountSettings, Config, ConfigError, load
 from daemon.config_file import EditError, Entry
+from daemon.control.client import Client, DaemonAway, Refused
 from daemon.hooks import Catalogue, Hooks, discover
 from daemon.opening import Opener
 from daemon.setup import sides
 from daemon.setup.sides import Came, Row, State
 from daemon.vault import VaultError
 from orderferry import Capability, Choice, ChoiceKind, PlatformError, Role
+
+BEGINNINGS = frozenset({"new", "paid"})
+"""The hub's statuses that an order may have when it is put into a shop."""
+
+DAEMON_LIMIT = 10.0
 
 
 class MapError(Exception):
@@ -51,10 +57,10 @@ class MapView(Struct, frozen=True, kw_only=True):
         return tuple(row for row in self.rows if row.state is State.PROPOSED)
 
 
-def gather(path: Path, name: str, kind: ChoiceKind, came: Sequence[Came] = ()) -> MapView:
-    """Asks the account, and for delivery methods every marketplace; changes nothing. Raises `MapError`.
+def gather(path: Path, name: str, kind: ChoiceKind) -> MapView:
+    """Asks the account, for delivery methods every marketplace, and a daemon where one runs; changes nothing.
 
-    `came` are methods that a running daemon has met without an entry.
+    Raises `MapError`.
     """
     catalogue = discover()
     logs.configure("error", "console")
@@ -63,6 +69,7 @@ def gather(path: Path, name: str, kind: ChoiceKind, came: Sequence[Came] = ()) -
         account = _account(config, name, kind)
         document = tomli.loads(path.read_text(encoding="utf-8"))
         written = document[_section(account.role)][name].get(kind.value, {})
+        came = _came(config.daemon.socket, name, kind)
         return asyncio.run(_gathered(config, catalogue, account, kind, written=written, came=came))
     except (ConfigError, VaultError, OSError) as error:
         raise MapError(str(error)) from error
@@ -96,7 +103,7 @@ async def _gathered(
     finally:
         await opener.close()
     if kind is ChoiceKind.STATUSES:
-        ours = sides.statuses({status.key: status.label for status in config.statuses})
+        ours = sides.statuses({status.key: status.label for status in config.statuses}, BEGINNINGS)
     elif kind is ChoiceKind.PAYMENTS:
         ours = sides.payments(came)
     else:
@@ -146,6 +153,15 @@ async def _lists(config: Config, opener: Opener, hooks: Hooks) -> tuple[dict[str
         else:
             lists[account.name] = answer
     return lists, notes
+
+
+def _came(socket: Path, name: str, kind: ChoiceKind) -> tuple[Came, ...]:
+    """Methods of orders for this shop that had no entry, as the running daemon has met them; none where none runs."""
+    try:
+        unmapped = Client(socket, timeout=DAEMON_LIMIT).get("accounts", name, "unmapped").value
+    except (DaemonAway, Refused):
+        return ()
+    return tuple(Came(account=one["account"], method=one["method"]) for one in unmapped if one["kind"] == kind.value)
 
 
 def _account(config: Config, name: str, kind: ChoiceKind) -> AccountSettings:

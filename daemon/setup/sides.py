@@ -6,7 +6,7 @@ Values in, values out. An entry's key is compared without regard to case and bla
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -16,20 +16,20 @@ from daemon.core.matching import Ours, propose
 from orderferry import Choice, ChoiceKind, PaymentKind
 
 DEFAULT = "default"
-BEGINNINGS = frozenset({"new", "paid"})
-"""The hub's statuses that an order has when it is put into a shop."""
 
 
 class Word(Struct, frozen=True, kw_only=True):
     """One of our words: `key` is for config.toml, `title` for people, and an entry may be under any of `aliases`.
 
-    `accounts` are the marketplaces that know it; none where all do.
+    `accounts` are the marketplaces that know it; none where all do. `begins` says of a status that an order may be put
+    into a shop with it.
     """
 
     key: str
     title: str
     aliases: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
+    begins: bool = False
 
 
 class Came(Struct, frozen=True, kw_only=True):
@@ -60,9 +60,9 @@ class Row(Struct, frozen=True, kw_only=True):
     choice_title: str | None = None
 
 
-def statuses(hub: Mapping[str, str]) -> tuple[Word, ...]:
-    """Our side of a map of statuses; `hub` is each status's key and label."""
-    return tuple(Word(key=key, title=label) for key, label in hub.items())
+def statuses(hub: Mapping[str, str], beginnings: Container[str]) -> tuple[Word, ...]:
+    """Our side of a map of statuses: each one's key and label; `beginnings` are those that an order is added with."""
+    return tuple(Word(key=key, title=label, begins=key in beginnings) for key, label in hub.items())
 
 
 def payments(came: Iterable[Came] = ()) -> tuple[Word, ...]:
@@ -109,7 +109,7 @@ def rows(
     """
     decided = {one.key: _decided(one, written, preset) for one in ours}
     undecided = [one for one in ours if decided[one.key] is None]
-    asked = [Ours(key=one.key, names=(one.key, one.title), begins=one.key in BEGINNINGS) for one in undecided]
+    asked = [Ours(key=one.key, names=(one.key, one.title), begins=one.begins) for one in undecided]
     proposed = propose(asked, choices, kind)
     found = []
     for one in ours:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from socketserver import UnixStreamServer
+from threading import Thread
 from typing import Any, ClassVar
 
 import pytest
@@ -197,6 +200,38 @@ def test_payments_are_our_kinds(map_: Map, config: Path) -> None:
     ANSWERS["shop", ChoiceKind.PAYMENTS] = (Choice(id="cod", title="Za pobraniem"),)
     map_("shop", "payments", "--write", "--yes")
     assert tomli.loads(config.read_text())["shops"]["shop"]["payments"] == {"cash_on_delivery": "cod"}
+
+
+def test_what_a_running_daemon_has_met_is_listed_too(map_: Map, config: Path) -> None:
+    ANSWERS["shop", ChoiceKind.PAYMENTS] = (Choice(id="p24", title="Przelewy24"),)
+    asked: list[str] = []
+
+    class Daemon(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            body = json.dumps(
+                [
+                    {"kind": "payments", "account": "main", "method": "P24", "became": None},
+                    {"kind": "deliveries", "account": "main", "method": "Kurier", "became": None},
+                ]
+            ).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_words: object) -> None: ...
+
+    text = config.read_text().replace("[daemon]\n", f'[daemon]\nsocket = "{config.parent}/s"\n')
+    config.write_text(text)
+    with UnixStreamServer(str(config.parent / "s"), Daemon) as server:
+        thread = Thread(target=server.handle_request)
+        thread.start()
+        said = map_("shop", "payments", "--json")
+        thread.join()
+    assert asked == ["/v1/accounts/shop/unmapped"]
+    rows = {row["key"]: row for row in json.loads(said.output)["rows"]}
+    assert (rows["P24"]["choice"], rows["P24"]["accounts"], "Kurier" in rows) == ("p24", ["main"], False)
 
 
 @pytest.mark.parametrize(

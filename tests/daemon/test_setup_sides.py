@@ -32,7 +32,7 @@ def mapped(
 
 
 def test_a_status_is_preset_written_switched_off_proposed_or_open() -> None:
-    hub = statuses({"new": "New", "paid": "Paid", "packing": "Packing", "sent": "Wysłane", "lent": "Lent"})
+    hub = statuses({"new": "New", "paid": "Paid", "packing": "Packing", "sent": "Wysłane", "lent": "Lent"}, ())
     woo = (Choice(id="processing", title="Processing"), Choice(id="completed", title="Completed"))
     found = mapped(
         hub,
@@ -52,7 +52,7 @@ def test_a_status_is_preset_written_switched_off_proposed_or_open() -> None:
 
 def test_an_order_is_not_added_with_what_the_shop_refuses_for_new_ones() -> None:
     choices = (Choice(id="1", title="New", not_new="it would mail"), Choice(id="2", title="Sent", not_new="likewise"))
-    found = mapped(statuses({"new": "New", "sent": "Sent"}), ChoiceKind.STATUSES, choices=choices)
+    found = mapped(statuses({"new": "New", "sent": "Sent"}, {"new"}), ChoiceKind.STATUSES, choices=choices)
     assert found == {"new": (State.OPEN, None), "sent": (State.PROPOSED, "2")}
 
 
