@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 import signal
 from asyncio.subprocess import PIPE
+from pathlib import Path
 
 import pytest
 
 from plugins.allegro.simulator import CLIENT_ID, CLIENT_SECRET
 from plugins.shops.woocommerce.simulator import KEY, SECRET
-from tests.journeys.world import MARKET, SHOP, World
+from tests.journeys.world import MARKET, SHOP, World, eventually
 
 WRONG = KEY[:-1] + "x"
 
@@ -75,6 +76,8 @@ async def test_ctrl_c_at_a_question_leaves_no_file(bare: World) -> None:
     assert process.stdout is not None
     process.stdin.write("".join(f"{line}\n" for line in (str(bare.data), *market(bare)[:-1])).encode())
     await process.stdout.readuntil(b"Log in to ")
+    state = Path(f"/proc/{process.pid}/stat")
+    await eventually(lambda: state.read_text().rpartition(")")[2].split()[0] == "S", "it waits for the answer")
     process.send_signal(signal.SIGINT)
     assert await process.wait() == 130
     assert [one.name for one in bare.folder.iterdir()] == []
