@@ -77,7 +77,8 @@ def map_(ctx: click.Context, account: str, kind: str, *, config: Path, write: bo
 
 
 def _show(view: MapView) -> None:
-    columns = [words.Column(title, elastic=True) for title in ("OURS", "ID THERE", "NAME THERE", "STATE")]
+    titles = ("OURS", "ID THERE", "NAME THERE", "STATE")
+    columns = [words.Column(title, elastic=title != "ID THERE") for title in titles]  # a cut id would be of no use
     cells = [
         (
             row.key if row.key == row.title else f"{row.key} ({row.title})",
