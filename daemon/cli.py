@@ -1,4 +1,4 @@
-"""`orderferry`: a thin client of the control API, but for run, check, login and demo.
+"""`orderferry`: a thin client of the control API, but for init, run, check, login, map and demo.
 
 It must start fast: nothing here, nor in what it imports, may import aiohttp, msgspec, structlog, asyncio, pluggy or
 the contract. The verbs that need them import them when they are called.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import click
 
-from daemon.commands import acting, reading, starting
+from daemon.commands import acting, reading, setting_up, starting
 from daemon.commands.group import EXIT_CODES, Verbs, socket_option_of_all
 
 _EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code}  {about}" for code, about in EXIT_CODES.items())
@@ -31,14 +31,17 @@ def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
 def cli() -> None:
     """Put marketplace orders into your web shop, once, and keep both in step.
 
-    An ORDER is the hub's number or the marketplace's id. A daemon must be running, but for run, check, login and demo.
+    An ORDER is the hub's number or the marketplace's id. A daemon must be running, but for init,
+    run, check, login, map and demo.
     """
 
 
 for _verb in (
+    setting_up.init,
     starting.run,
     starting.check,
     starting.login,
+    setting_up.map_,
     starting.demo,
     reading.status,
     reading.accounts,

@@ -108,7 +108,7 @@ def _read(path: Path) -> tuple[str, int]:
             mode = os.fstat(file.fileno()).st_mode
             content = file.read()
     except FileNotFoundError:
-        raise _file_error(path, "there is no such file; begin with a copy of the example config.toml") from None
+        raise _file_error(path, "there is no such file; `orderferry init` writes one") from None
     except IsADirectoryError:
         raise _file_error(path, "is a folder; name the file in it") from None
     except OSError as error:

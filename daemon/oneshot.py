@@ -73,7 +73,7 @@ async def _check(path: Path) -> CheckView:
     logs.configure("error", "console")
     refused = tuple(f"plugin {one.name} ({one.origin}) does not run: {one.reason}" for one in catalogue.refused)
     try:
-        opener, hooks = _opener(config, catalogue)
+        opener, hooks = open_accounts(config, catalogue)
     except VaultError as error:
         return CheckView(ok=False, problems=(str(error),))
     try:
@@ -137,7 +137,7 @@ def login(config: Path, account: str, refresh_token_file: Path | None = None) ->
         if not token:
             return _say(f"{refresh_token_file} is empty")
     try:
-        text = asyncio.run(_login(settings, catalogue, chosen, token))
+        text = asyncio.run(log_in(settings, catalogue, chosen, token))
     except (PlatformError, VaultError) as error:
         return _say(f"{account}: {error}")
     print(text)  # noqa: T201 - the answer itself
@@ -145,10 +145,14 @@ def login(config: Path, account: str, refresh_token_file: Path | None = None) ->
     return 0
 
 
-async def _login(config: Config, catalogue: Catalogue, account: AccountSettings, token: str | None) -> str:
+async def log_in(config: Config, catalogue: Catalogue, account: AccountSettings, token: str | None) -> str:
+    """Logs one account in with its owner's help, and answers the platform's sentence of success.
+
+    Makes the key where there is none yet. Raises `PlatformError` and `VaultError`.
+    """
     data_dir = config.daemon.data_dir
     vault = Vault.open(data_dir, os.environ, create=not (data_dir / FILE).exists())
-    opener, hooks = _opener(config, catalogue, vault)
+    opener, hooks = open_accounts(config, catalogue, vault)
     opener.open(account)
     ask: Callable[..., Awaitable[Any]] = hooks.ask
     try:
@@ -158,7 +162,8 @@ async def _login(config: Config, catalogue: Catalogue, account: AccountSettings,
     return answer
 
 
-def _opener(config: Config, catalogue: Catalogue, vault: Vault | None = None) -> tuple[Opener, Hooks]:
+def open_accounts(config: Config, catalogue: Catalogue, vault: Vault | None = None) -> tuple[Opener, Hooks]:
+    """What opens the configured accounts, and what asks them; the caller closes the opener. Raises `VaultError`."""
     data_dir = config.daemon.data_dir
     hooks, clock = Hooks(), SystemClock()
     if vault is None:

@@ -7,16 +7,24 @@ complains with file, line and key, so that a plugin never sees a raw or a wrong 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from ipaddress import ip_address
-from typing import Final, NoReturn
+from types import MappingProxyType
+from typing import ClassVar, Final, NoReturn
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of every platform's settings; a field without a default is required."""
+    """Base of every platform's settings; a field without a default is required.
+
+    `hints` says in a few words what belongs into a field and where the seller finds it: `orderferry init` asks with
+    them for what is required, and writes them as comments.
+    """
+
+    hints: ClassVar[Mapping[str, str]] = MappingProxyType({})
 
 
 class Secret:

@@ -60,6 +60,8 @@ def end(process: subprocess.Popen[str]) -> tuple[int, str, str]:
         ["fetch"],
         ["forward", "12"],
         ["--help"],
+        ["init", "--help"],
+        ["map", "--help"],
         ["show", "x"],
     ],
     ids=" ".join,

@@ -204,7 +204,7 @@ class World:
             self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=10))
         return self._session
 
-    async def begin(self, *words: str) -> asyncio.subprocess.Process:
+    async def begin(self, *words: str, stdin: int = asyncio.subprocess.DEVNULL) -> asyncio.subprocess.Process:
         """`orderferry WORDS` as a process that goes on; the test sees to its end."""
         pipe = asyncio.subprocess.PIPE
         return await asyncio.create_subprocess_exec(
@@ -212,18 +212,18 @@ class World:
             "-c",
             PROGRAM,
             *words,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=stdin,
             stdout=pipe,
             stderr=pipe,
             env=self._environ(),
         )
 
-    async def cli(self, *words: str, seconds: float = 20) -> Said:
-        """`orderferry WORDS`, to its end."""
-        process = await self.begin(*words)
+    async def cli(self, *words: str, seconds: float = 20, answers: tuple[str, ...] = ()) -> Said:
+        """`orderferry WORDS`, to its end; `answers` are lines for what it asks."""
+        process = await self.begin(*words, stdin=asyncio.subprocess.PIPE)
         try:
             async with asyncio.timeout(seconds):
-                out, err = await process.communicate()
+                out, err = await process.communicate("".join(f"{line}\n" for line in answers).encode())
         except TimeoutError:
             process.kill()
             await process.wait()
