@@ -24,7 +24,7 @@ from orderferry.platform import AnyPlatform
 
 SETTLE = Duration(seconds=420)
 
-_ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
+ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 
 
 class ForwardSettings(Struct, frozen=True, kw_only=True):
@@ -121,7 +121,7 @@ def read_accounts(
             continue
         for name, raw in tables.items():
             at = (section, name)
-            if not _ACCOUNT_NAME.fullmatch(name):
+            if not ACCOUNT_NAME.fullmatch(name):
                 meant = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")[:41]
                 hint = f" (did you mean {meant}?)" if meant else ""
                 reader.complain(at, f"a name has 1 to 41 of the letters a-z, digits and -, and begins with no -{hint}")

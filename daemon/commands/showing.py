@@ -191,4 +191,4 @@ def account_lines(one: Mapping[str, Any], unmapped: list[Mapping[str, Any]], mos
         lacks = [(lack["kind"], lack["account"], lack["method"], lack["became"], lack["order"]) for lack in unmapped]
         yield from words.table(columns, lacks, most)
         for kind in dict.fromkeys(lack["kind"] for lack in unmapped):
-            yield f"Add entries to [shops.{one['name']}.{kind}] in config.toml, then say `orderferry reload`."
+            yield f"To add entries: orderferry map {one['name']} {kind} --write, then orderferry reload"

@@ -7,7 +7,6 @@ that whoever breaks off leaves no half file.
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,10 +15,9 @@ import tomli
 from msgspec.structs import replace
 
 from daemon import config_file, logs
+from daemon.account_settings import ACCOUNT_NAME, SECTIONS, AccountSettings
 from daemon.config import (
     DEFAULT_STATUSES,
-    SECTIONS,
-    AccountSettings,
     Config,
     ConfigError,
     DaemonSettings,
@@ -36,8 +34,6 @@ from orderferry import Duration, Role
 from orderferry.platform import AnyPlatform
 
 SECRETS = "secrets"
-
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 
 
 def run(path: Path, option: str) -> int:
@@ -121,7 +117,7 @@ def _name(platform: type[AnyPlatform], taken: set[str]) -> str:
     free = next(name for number in range(1, 1000) if (name := usual + f"-{number}" * (number > 1)) not in taken)
 
     def read(text: str) -> str:
-        if not _NAME.fullmatch(text):
+        if not ACCOUNT_NAME.fullmatch(text):
             raise ValueError("A name has 1 to 41 of the letters a-z, digits and -, and begins with no -.")
         if text in taken:
             raise ValueError("There is an account of this name already.")

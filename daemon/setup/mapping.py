@@ -16,7 +16,8 @@ import tomli
 from msgspec import Struct
 
 from daemon import config_file, logs, oneshot
-from daemon.config import SECTIONS, AccountSettings, Config, ConfigError, load
+from daemon.account_settings import SECTIONS, AccountSettings
+from daemon.config import Config, ConfigError, load
 from daemon.config_file import EditError, Entry
 from daemon.control.client import Client, DaemonAway, Refused
 from daemon.hooks import Catalogue, Hooks, discover
@@ -25,9 +26,6 @@ from daemon.setup import sides
 from daemon.setup.sides import Came, Row, State
 from daemon.vault import VaultError
 from orderferry import Capability, Choice, ChoiceKind, PlatformError, Role
-
-BEGINNINGS = frozenset({"new", "paid"})
-"""The hub's statuses that an order may have when it is put into a shop."""
 
 DAEMON_LIMIT = 10.0
 
@@ -103,7 +101,7 @@ async def _gathered(
     finally:
         await opener.close()
     if kind is ChoiceKind.STATUSES:
-        ours = sides.statuses({status.key: status.label for status in config.statuses}, BEGINNINGS)
+        ours = sides.statuses({status.key: status.label for status in config.statuses}, config.ladder.beginnings)
     elif kind is ChoiceKind.PAYMENTS:
         ours = sides.payments(came)
     else:

@@ -6,7 +6,8 @@ import asyncio
 from enum import Enum, auto
 
 from daemon import oneshot
-from daemon.config import AccountSettings, Config
+from daemon.account_settings import AccountSettings
+from daemon.config import Config
 from daemon.hooks import Catalogue
 from daemon.setup import person
 from daemon.setup.person import say

@@ -7,7 +7,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from daemon.config import DEFAULT_STATUSES, SECTIONS, SETTLE
+from daemon.account_settings import SECTIONS, SETTLE
+from daemon.config import DEFAULT_STATUSES
 from daemon.setup.answers import Question, questions
 from daemon.toml_text import toml
 from orderferry import Duration, Role

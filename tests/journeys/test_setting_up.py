@@ -70,6 +70,16 @@ async def test_a_map_that_is_written_passes_the_check(world: World) -> None:
     assert rows["Allegro Paczkomaty InPost"]["accounts"] == [MARKET]
 
 
+async def test_methods_that_are_written_pass_the_check_and_are_not_proposed_again(world: World) -> None:
+    for kind in ("payments", "deliveries"):
+        said = await world.cli("map", SHOP, kind, "--write", "--yes", "--config", str(world.config))
+        assert "Written: " in said.out, said
+    checked = await world.cli("check", "--config", str(world.config))
+    assert checked.code == 0, checked
+    again = await world.cli("map", SHOP, "deliveries", "--config", str(world.config), "--json")
+    assert "proposed" not in {row["state"] for row in again.json["rows"]}
+
+
 async def test_ctrl_c_at_a_question_leaves_no_file(bare: World) -> None:
     process = await bare.begin("init", "--config", str(bare.config), stdin=PIPE)
     assert process.stdin is not None
