@@ -7,9 +7,11 @@ that has expired is refused with 403 as well as 401 (models/orders-api-model, "4
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from orderferry.http import Request, Send
@@ -31,25 +33,37 @@ class AccessToken:
 
         how = f"orderferry login {account.name} --refresh-token-file FILE"
         self._bearer = BearerAuth(account.tokens, account.clock, renew, how)
-        self._used: str | None = None
-        self._expired: str | None = None
 
     async def sign(self, request: Request, send: Send) -> None:
         """Adds the access token, after a renewal where one is due."""
-        expired, self._expired = self._expired, None
-        if expired is not None:
-            await self._bearer.refused(_as_bearer(request, expired), send)
+        last = _LAST.get()
+        if last is not None and last.expired:
+            await self._bearer.refused(_as_bearer(request, last.token), send)
         await self._bearer.sign(request, send)
-        self._used = request.headers.pop("Authorization").removeprefix("Bearer ")
-        request.headers[HEADER] = self._used
+        token = request.headers.pop("Authorization").removeprefix("Bearer ")
+        request.headers[HEADER] = token
+        _LAST.set(Used(token))
 
     async def refused(self, request: Request, send: Send) -> bool:
         """Renews the token that was refused, unless another request has done so meanwhile."""
         return await self._bearer.refused(_as_bearer(request, request.headers[HEADER]), send)
 
-    def expire(self) -> None:
-        """Lets the next request renew the token first: an answer has called it expired."""
-        self._expired = self._used
+
+class Used(Struct, frozen=True):
+    """The access token of a request, and whether the answer called it expired."""
+
+    token: str
+    expired: bool = False
+
+
+_LAST: Final[ContextVar[Used | None]] = ContextVar("last", default=None)  # many requests are under way at once
+
+
+def call_expired() -> None:
+    """Lets the next request of this task renew the token first: the last one's answer has called it expired."""
+    last = _LAST.get()
+    if last is not None:
+        _LAST.set(Used(last.token, expired=True))
 
 
 class Login:
@@ -75,9 +89,6 @@ class Login:
     async def refused(self, request: Request, send: Send) -> bool:  # noqa: ARG002 - brand-new tokens refused: no way on
         """A token that was made a moment ago and is refused will not be taken a second time."""
         return False
-
-    def expire(self) -> None:
-        """A brand-new token does not end."""
 
     @property
     def done(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -16,6 +16,7 @@ import msgspec
 from orderferry import NeedsLogin, RateLimited
 from orderferry.http import Auth, Limits
 from plugins.amazon import wire
+from plugins.amazon.auth import call_expired
 from plugins.amazon.usage import RATE_HEADER, Plan
 
 if TYPE_CHECKING:
@@ -29,12 +30,6 @@ PARTICIPATIONS: Final = "/sellers/v1/marketplaceParticipations"
 EXPIRED: Final = "expired"  # what Amazon's 403 says of an access token that has ended
 
 _ERRORS: Final = msgspec.json.Decoder(wire.ErrorList)
-
-
-class ExpiringAuth(Auth, Protocol):
-    """An `Auth` that can be told that the access token has ended, whatever the clocks say."""
-
-    def expire(self) -> None: ...
 
 
 def explain(body: bytes) -> str | None:
@@ -54,8 +49,7 @@ def _sentence(entry: wire.ErrorEntry) -> str:
 class Client:
     """Amazon's order side, one method for each operation; each follows its own usage plan."""
 
-    def __init__(self, account: Account[AmazonSettings], auth: ExpiringAuth) -> None:
-        self._auth = auth
+    def __init__(self, account: Account[AmazonSettings], auth: Auth) -> None:
         self._search = _Operation(account, auth, rate=0.0056, burst=20)
         self._get = _Operation(account, auth, rate=0.5, burst=30)
         self._confirm = _Operation(account, auth, rate=2.0, burst=10)
@@ -96,7 +90,7 @@ class Client:
         except NeedsLogin as error:
             if EXPIRED not in str(error):
                 raise
-        self._auth.expire()
+        call_expired()
         return await operation.ask(method, path, decode, body=body, query=query)
 
 

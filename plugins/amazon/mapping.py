@@ -79,7 +79,7 @@ def order_or_malformed(raw: bytes) -> Order | MalformedOrder | None:
     Such a sale is one that the seller had Amazon ship for him: it comes from his own shop, where it is already.
     """
     try:
-        given = _decoded(raw)
+        given = decoded(raw)
         return None if given.sales_channel.channel_name == FOREIGN else order(given)
     except Malformed as error:
         return MalformedOrder(external_id=order_id(raw), reason=str(error)[:_REASON_LENGTH], raw=bytes(raw))
@@ -344,7 +344,8 @@ def _utc(moment: datetime, path: str) -> datetime:
     return moment.astimezone(UTC)
 
 
-def _decoded(raw: bytes) -> wire.Order:
+def decoded(raw: bytes) -> wire.Order:
+    """The order in Amazon's own shape; raises `Malformed`."""
     try:
         return _ORDER.decode(raw)
     except msgspec.ValidationError as error:

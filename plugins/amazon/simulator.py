@@ -4,8 +4,8 @@
 
 prints one line of JSON that tells where it is and how to log in, and serves until it is ended. What is steered from
 outside goes by POST /_sim/<what> with the arguments as JSON: the same words as the methods of `Market`, and run,
-revoke, end_access, quirks. GET /_sim/summary tells what a shop must have. Its usage plans are Amazon's: `--hurry` widens
-them, and lets purchases be five minutes old, so that a demonstration need not wait for the two minutes that Amazon wants.
+revoke, end_access, quirks. GET /_sim/summary tells what a shop must have. Its usage plans are Amazon's: `--hurry`
+widens them, and lets purchases be five minutes old, so that nobody has to wait for the two minutes that Amazon wants.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class AmazonSimulator(Simulator):
             "participations": Throttle(0.016, 15),
         }
         self.forbidden: set[str] = set()  # operations for which the application has no role
-        self.sold_in = SOLD_IN
+        self.sold_in: tuple[str, ...] = SOLD_IN
         self._runs: set[asyncio.Task[None]] = set()
 
     def now(self) -> datetime:
