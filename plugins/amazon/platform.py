@@ -39,6 +39,7 @@ class Amazon(Platform[AmazonSettings]):
     capabilities = (
         Capability.FETCH_ORDERS
         | Capability.SET_TRACKING
+        | Capability.PARCELS_MANY
         | Capability.LOGIN
         | Capability.LIST_DELIVERIES
         | Capability.LIST_CARRIERS

@@ -2,9 +2,9 @@
 
 A confirmation is also what marks an order as shipped, and it counts pieces: each package says how many of each item are
 in it, and a piece can be in one package only. Which pieces are in which parcel nobody tells us, so every parcel but the
-last gets one piece, and the last all others. The number by which a package is known to Amazon is made of its tracking
-number: the same confirmation again edits that package and adds none (developer-docs.amazon.com/sp-api/docs/
-confirm-the-shipment-status).
+last gets one piece, and the last all others; for a parcel that comes later, one piece is taken out of an earlier one.
+The number by which a package is known to Amazon is made of its tracking number: the same confirmation again edits that
+package and adds none (developer-docs.amazon.com/sp-api/docs/confirm-the-shipment-status).
 """
 
 from __future__ import annotations
@@ -79,24 +79,35 @@ async def set_tracking(
 
 def confirmations(order: wire.Order, parcels: Iterable[Parcel], codes: Mapping[str, str], now: datetime) -> Told:
     """What is to be confirmed so that Amazon knows these parcels; `codes` are the seller's own spellings."""
-    there = {_plain(one.tracking_number) for one in order.packages or () if one.tracking_number}
-    missing = list({_plain(one.number): one for one in parcels if _plain(one.number) not in there}.values())
+    given = {_plain(one.number): one for one in parcels}
+    there = {_plain(one.tracking_number): one for one in order.packages or () if one.tracking_number}
+    missing = [parcel for number, parcel in given.items() if number not in there]
     if not missing:
         return Told((), ())
     if order.fulfillment is not None and order.fulfillment.fulfilled_by == "AMAZON":
         raise Rejected(f"order {order.order_id} is shipped by Amazon itself, which takes no tracking number for it")
+    shipped_at = max(now - EARLIER, order.created_time)
     pieces = [item.order_item_id for item in order.order_items for _ in range(_left(item))]
     if not pieces and not there:
         # nothing is left and nothing is shown: very likely our own confirmation, of which the packages lag behind
         pieces = [item.order_item_id for item in order.order_items for _ in range(item.quantity_ordered)]
+    bodies = []
+    for number, package in there.items():
+        inside = [one.order_item_id for one in package.package_items or () for _ in range(one.quantity)]
+        wanted = len(missing) - len(pieces)
+        if wanted > 0 and len(inside) > 1 and number in given and package.package_reference_id == reference(number):
+            kept = max(1, len(inside) - wanted)
+            at = package.ship_time or shipped_at
+            bodies.append(_confirmation(order, given[number], inside[:kept], codes, at))
+            pieces += inside[kept:]
     going, left = missing[: len(pieces)], missing[len(pieces) :]
     shares = [[piece] for piece in pieces[: len(going)]]
     if shares:
         shares[-1] += pieces[len(going) :]
-    return Told(
-        tuple(_confirmation(order, parcel, share, codes, now) for parcel, share in zip(going, shares, strict=True)),
-        tuple(parcel.number for parcel in left),
-    )
+    bodies += [
+        _confirmation(order, parcel, share, codes, shipped_at) for parcel, share in zip(going, shares, strict=True)
+    ]
+    return Told(tuple(bodies), tuple(parcel.number for parcel in left))
 
 
 def carrier_code(carrier: str, codes: Mapping[str, str]) -> str | None:
@@ -123,7 +134,7 @@ def reference(number: str) -> str:
 
 
 def _confirmation(
-    order: wire.Order, parcel: Parcel, pieces: Sequence[str], codes: Mapping[str, str], now: datetime
+    order: wire.Order, parcel: Parcel, pieces: Sequence[str], codes: Mapping[str, str], shipped_at: datetime
 ) -> Json:
     marketplace = order.sales_channel.marketplace_id
     if marketplace is None:
@@ -136,7 +147,7 @@ def _confirmation(
             "packageReferenceId": reference(parcel.number),
             **named,
             "trackingNumber": parcel.number,
-            "shipDate": stamp(max(now - EARLIER, order.created_time)),
+            "shipDate": stamp(shipped_at),
             "orderItems": [{"orderItemId": one, "quantity": pieces.count(one)} for one in dict.fromkeys(pieces)],
         },
     }

@@ -167,10 +167,17 @@ class Item(Wire, frozen=True, kw_only=True):
     fulfillment: ItemFulfillment | None = None
 
 
+class PackageItem(Wire, frozen=True, kw_only=True):
+    order_item_id: str
+    quantity: int
+
+
 class Package(Wire, frozen=True, kw_only=True):
     package_reference_id: str
     carrier: str | None = None
     tracking_number: str | None = None
+    ship_time: datetime | None = None
+    package_items: tuple[PackageItem, ...] | None = None
 
 
 class AssociatedOrder(Wire, frozen=True, kw_only=True):

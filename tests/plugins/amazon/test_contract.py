@@ -49,7 +49,7 @@ class TestAmazon(MarketplaceContract[AmazonSimulator]):
         return Amazon(open_account(Amazon, settings, tokens=tokens))
 
     def place_orders(self, simulator: AmazonSimulator, count: int) -> list[str]:
-        return [simulator.market.purchase() for _ in range(count)]
+        return [simulator.market.purchase({"SKU-001": 3}) for _ in range(count)]
 
     def place_malformed(self, simulator: AmazonSimulator) -> str:
         return simulator.market.add_malformed()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orderferry import ChoiceKind, OrderRef, Parcel, Rejected, Unsure
+from orderferry import ChoiceKind, OrderRef, Parcel, PlatformError, Rejected, Unsure
 from orderferry.testing.clock import START, VirtualClock
 from orderferry.testing.simulator import Fate
 from plugins.amazon import tracking, wire
@@ -55,6 +55,50 @@ async def test_several_parcels_share_the_pieces(simulator: AmazonSimulator, plat
     assert [one["quantity"] for one in second["packageDetail"]["orderItems"]] == [1, 1]
     assert status(simulator, order_id) == "SHIPPED"
     assert simulator.market.numbers(order_id) == ["1Z 999 AA1", "2"]
+
+
+async def test_a_parcel_that_comes_later_gets_a_piece_of_an_earlier_one(
+    simulator: AmazonSimulator, platform: Amazon, order_id: str
+) -> None:
+    parcels = [DPD]
+    for number in ("2", "3"):
+        await platform.set_tracking(OrderRef(id=order_id), parcels)
+        parcels.append(Parcel(carrier="GLS", number=number))
+    await platform.set_tracking(OrderRef(id=order_id), parcels)
+    packages = simulator.market.kept(order_id).document["packages"]
+    assert {one["trackingNumber"]: [item["quantity"] for item in one["packageItems"]] for one in packages} == {
+        "1Z 999 AA1": [1],
+        "2": [1],
+        "3": [1],
+    }
+    assert status(simulator, order_id) == "SHIPPED"
+
+
+@pytest.mark.parametrize("fate", [Fate.LOST, Fate.FAILED_AFTER, Fate.DROPPED, Fate.DOWN])
+@pytest.mark.parametrize("struck", [1, 2])
+async def test_a_piece_on_its_way_to_another_parcel_is_not_lost(
+    simulator: AmazonSimulator, platform: Amazon, order_id: str, fate: Fate, struck: int
+) -> None:
+    await platform.set_tracking(OrderRef(id=order_id), [DPD])
+    parcels = [DPD, Parcel(carrier="GLS", number="2")]
+    simulator.script("*", "", *[Fate.GOOD] * struck, fate)
+    with pytest.raises(PlatformError):
+        await platform.set_tracking(OrderRef(id=order_id), parcels)
+    await platform.set_tracking(OrderRef(id=order_id), parcels)
+    assert sorted(simulator.market.numbers(order_id)) == ["1Z 999 AA1", "2"]
+    assert status(simulator, order_id) == "SHIPPED"
+
+
+async def test_a_package_of_somebody_else_is_not_touched(
+    simulator: AmazonSimulator, platform: Amazon, order_id: str
+) -> None:
+    items = simulator.market.kept(order_id).document["orderItems"]
+    await platform.set_tracking(OrderRef(id=order_id), [DPD])
+    simulator.market.kept(order_id).document["packages"][0]["packageReferenceId"] = "7"
+    with pytest.raises(Rejected, match="none is left for 2"):
+        await platform.set_tracking(OrderRef(id=order_id), [DPD, Parcel(carrier="GLS", number="2")])
+    (package,) = simulator.market.kept(order_id).document["packages"]
+    assert len(package["packageItems"]) == len(items)
 
 
 async def test_a_parcel_too_many_is_refused_after_the_others_are_told(
