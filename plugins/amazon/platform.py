@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from orderferry import (
     Account,
@@ -44,6 +45,13 @@ class Amazon(Platform[AmazonSettings]):
         | Capability.LIST_DELIVERIES
         | Capability.LIST_CARRIERS
         | Capability.SHIPS_ITSELF
+    )
+    why_not = MappingProxyType(
+        {
+            "set_status": "Amazon has no status that could be set: a confirmed parcel makes an order shipped.",
+            "list_statuses": "There are none to choose from.",
+            "list_payments": "Amazon collects the money itself, and tells no methods.",
+        }
     )
     poll_every = timedelta(minutes=3)
 
