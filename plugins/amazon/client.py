@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 ORDERS: Final = "/orders/2026-01-01/orders"
 PARTICIPATIONS: Final = "/sellers/v1/marketplaceParticipations"
+DENIED: Final = "Unauthorized"
 EXPIRED: Final = "expired"  # what Amazon's 403 says of an access token that has ended
 
 _ERRORS: Final = msgspec.json.Decoder(wire.ErrorList)
@@ -43,7 +44,10 @@ def explain(body: bytes) -> str | None:
 
 def _sentence(entry: wire.ErrorEntry) -> str:
     text = ": ".join(part for part in (entry.code, entry.message) if part) or "no reason given"
-    return f"{text} ({entry.details})"[:300] if entry.details else text[:300]
+    text = f"{text} ({entry.details})"[:300] if entry.details else text[:300]
+    if entry.code == DENIED and EXPIRED not in text:
+        text += "; the authorisation was withdrawn, or the application lacks a role that the plugin's README names"
+    return text
 
 
 class Client:

@@ -192,5 +192,5 @@ async def test_a_missing_role_for_marketplaces_is_only_a_note(simulator: AmazonS
 
 async def test_a_missing_role_for_orders_is_not(simulator: AmazonSimulator, platform: Amazon) -> None:
     simulator.forbidden = {"search"}
-    with pytest.raises(NeedsLogin, match="no role"):
+    with pytest.raises(NeedsLogin, match=r"no role.*lacks a role that the plugin's README names"):
         await platform.check()
