@@ -111,15 +111,11 @@ def confirmations(order: wire.Order, parcels: Iterable[Parcel], codes: Mapping[s
 
 
 def carrier_code(carrier: str, codes: Mapping[str, str]) -> str | None:
-    """Amazon's code: by the seller's own table, else by the carrier's canonical name; None where it has none."""
-    name = canonical(carrier)
-    own = {word.casefold(): code for word, code in codes.items()}
-    for word in (carrier, name or ""):
-        if word.strip().casefold() in own:
-            return own[word.strip().casefold()]
-    if carrier.strip() in CODES.values():
-        return carrier.strip()
-    return CODES.get(name) if name else None
+    """Amazon's code: by the seller's own table first, then by the carrier's canonical name; None where it has none."""
+    word, name = carrier.strip(), canonical(carrier) or ""
+    own = {spelling.casefold(): code for spelling, code in codes.items()}
+    itself = word if word in {*CODES.values(), *codes.values()} else None
+    return own.get(word.casefold()) or itself or own.get(name.casefold()) or CODES.get(name)
 
 
 def choices(codes: Mapping[str, str]) -> tuple[Choice, ...]:

@@ -214,6 +214,8 @@ async def test_the_ship_date_is_never_in_the_future_nor_before_the_purchase(
         ("Paczkomaty InPost", {"InPost": "INPOST_PL"}, "INPOST_PL", None),
         ("inpost", {"InPost": "INPOST_PL"}, "INPOST_PL", None),
         ("DPD", {"dpd": "DPD Germany"}, "DPD Germany", None),
+        ("Kurier DPD", {"dpd": "DPD Germany"}, "DPD Germany", None),
+        ("INPOST_PL", {"InPost": "INPOST_PL"}, "INPOST_PL", None),
         ("Zuch", {"zuch": "Z"}, "Z", None),
         ("Zuch", {}, "Other", "Zuch"),
         ("  ", {}, "Other", "Other"),
