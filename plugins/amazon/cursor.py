@@ -21,6 +21,7 @@ BEHIND: Final = timedelta(minutes=3)  # Amazon wants two, and this machine's clo
 OVERLAP: Final = timedelta(minutes=10)
 WINDOW: Final = timedelta(days=30)
 SWEEP: Final = timedelta(days=7)
+SHORTEST: Final = timedelta(minutes=1)  # of a window's progress, so that there is some
 LONGEST: Final = timedelta(days=2 * 365)  # older orders are not told any more
 TOKEN_LIFE: Final = timedelta(hours=23)  # of 24
 
@@ -146,12 +147,19 @@ def postponed(position: Position) -> Position:
     return replace(position, sweep_next=False)
 
 
-def restarted(position: Position) -> Position:
-    """After a token that was refused, or led in a circle: its walk begins anew, with the next poll."""
+def restarted(position: Position, *, circle: bool = False) -> Position:
+    """After a token that was refused, or led in a circle: its walk begins anew, with the next poll.
+
+    After a circle the window is half as long: where Amazon's tokens lead nowhere, it comes down to a single page.
+    """
     if position.sweep_next:
         return replace(position, sweep=None, sweep_next=False)
-    main = position.main
-    return replace(position, main=replace(main, token=None, mark=None, begun_at=None) if main else None)
+    main, updated = position.main, position.updated
+    if main is None or updated is None:
+        return position
+    half = max(main.after + (main.before - main.after) / 2, updated + SHORTEST)
+    before = min(half, main.before) if circle else main.before
+    return replace(position, main=Walk(after=main.after, before=before))
 
 
 def _fresh(walk: Walk, now: datetime) -> Walk:

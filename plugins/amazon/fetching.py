@@ -78,7 +78,7 @@ class Fetching:
         found = [one for one in map(mapping.order_or_malformed, answer.orders) if one is not None]
         page = positions.mark(mapping.order_id(raw) or "" for raw in answer.orders)
         if walk.token is not None and page == walk.mark:
-            return self._anew(position, "the same page came twice")
+            return self._anew(position, "the same page came twice", circle=True)
         token = answer.pagination.next_token if answer.pagination else None
         moved = positions.moved(
             position, now, self._every, token=token or None, page=page, until=answer.last_updated_before
@@ -92,11 +92,11 @@ class Fetching:
             sweep=sweep,
         )
 
-    def _anew(self, position: Position, reason: str) -> Page:
+    def _anew(self, position: Position, reason: str, *, circle: bool = False) -> Page:
         if position.updated is None:
             raise Unavailable(f"Amazon's list of orders can't be followed to its end: {reason}; ask for it once more")
         self._log.warning("search_begun_anew", reason=reason)
-        return Page(cursor=positions.encode(positions.restarted(position)))
+        return Page(cursor=positions.encode(positions.restarted(position, circle=circle)))
 
     def _tell_of_missing_addresses(self, found: Iterable[Order | MalformedOrder]) -> None:
         count = sum(

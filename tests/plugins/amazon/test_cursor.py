@@ -64,12 +64,25 @@ def test_a_token_that_has_ended_is_not_sent() -> None:
     assert "paginationToken" not in cursor.query(cursor.due(begun, NOW - MINUTE)), "a clock was set back"
 
 
-def test_a_search_that_is_begun_anew_keeps_its_window() -> None:
+def test_a_search_that_went_in_a_circle_covers_half_the_time() -> None:
     begun = step(cursor.begin(NOW), NOW, token="t")
-    anew = cursor.restarted(begun)
+    assert begun.main is not None
+    assert cursor.restarted(begun).main == Walk(after=begun.main.after, before=begun.main.before)
+    anew = cursor.restarted(begun, circle=True)
     assert anew.main is not None
     assert anew.updated == begun.updated
-    assert cursor.query(cursor.due(anew, NOW)) == cursor.query(cursor.due(cursor.begin(NOW), NOW))
+    assert anew.main.before - anew.main.after == (begun.main.before - begun.main.after) / 2
+    assert "paginationToken" not in cursor.query(cursor.due(anew, NOW))
+
+
+def test_however_often_it_is_begun_anew_a_search_goes_on_a_little() -> None:
+    position = cursor.due(cursor.begin(NOW), NOW)
+    for _ in range(40):
+        position = cursor.due(cursor.restarted(position, circle=True), NOW)
+    assert position.main is not None
+    assert position.updated is not None
+    assert position.main.before == position.updated + MINUTE
+    assert step(position, NOW).updated == NOW - WINDOW + MINUTE
 
 
 def test_a_sweep_is_due_after_its_time_and_lists_by_creation() -> None:
@@ -141,7 +154,7 @@ def test_no_moment_is_ever_left_out(polls: list[tuple[timedelta, int, bool]], ba
                 assert walk.after <= covered, "a gap"
                 covered = max(covered, walk.before)
             if restart and not last:
-                position = cursor.restarted(position)
+                position = cursor.restarted(position, circle=bool(n % 2))
             else:
                 position = cursor.moved(position, now, EVERY, token=None if last else "t", page=str(n), until=None)
             pages = max(pages - 1, 0)

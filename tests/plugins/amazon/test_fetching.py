@@ -119,7 +119,23 @@ async def test_pages_that_go_in_a_circle_come_to_an_end(simulator: AmazonSimulat
     assert searches(simulator) == 3
     assert events(platform) == ["search_begun_anew"]
     simulator.market.quirks = Quirks()
+    await hub.poll(platform)  # the first half of the time
     await hub.poll(platform)
+    assert set(hub.orders) == placed
+
+
+async def test_orders_are_found_though_every_token_leads_in_a_circle(
+    simulator: AmazonSimulator, platform: Amazon, hub: Hub, clock: VirtualClock
+) -> None:
+    """The windows become so short that each has one page."""
+    simulator.search.most = 3
+    simulator.market.quirks = Quirks(circle=True)
+    placed = set()
+    for _ in range(12):
+        placed.add(simulator.market.purchase())
+        await clock.advance(6 * HOUR)
+    for _ in range(40):
+        await hub.poll(platform)
     assert set(hub.orders) == placed
 
 
