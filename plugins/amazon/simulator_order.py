@@ -17,7 +17,7 @@ from plugins.amazon.marketplaces import Marketplace
 Json = dict[str, Any]  # a JSON object: the simulator keeps documents as they go over the wire
 
 VAT: Final = MappingProxyType(
-    {"PL": 23, "DE": 19, "FR": 20, "IT": 22, "ES": 21, "NL": 21, "BE": 21, "SE": 25, "IE": 23}
+    {"PL": 23, "DE": 19, "FR": 20, "IT": 22, "ES": 21, "NL": 21, "BE": 21, "SE": 25, "IE": 23, "GB": 20, "TR": 20}
 )
 
 
