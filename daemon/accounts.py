@@ -153,7 +153,7 @@ class Accounts:
                 name=state.name,
                 role=settings.role,
                 capabilities=self.capabilities(state.name),
-                missing=state.missing,
+                missing={**self.hooks.platform(state.name).why_not, **state.missing},
                 forwards=state.forwards,
                 fetches=settings.fetch,
                 fetched_status=settings.fetched_status or self.ladder.rules.new,

@@ -219,7 +219,8 @@ def _take_changed(desk: Desk, received: Received, case: Case, fetched: Fetched) 
         was_stage=was.value if was is not order.stage else None,
     )
     stays = [field for field in fields if field in _STAYS_IN_HUB]
-    if there and stays and before is not None:
+    called_off = order.stage is Stage.CANCELLED  # which is told by itself; some platforms then empty the order
+    if there and stays and before is not None and not called_off:
         _keep_difference(desk, case, before, stays, there)
     if order.stage is Stage.CANCELLED and was is not Stage.CANCELLED:
         desk.happened(case, Happening.CANCELLED)

@@ -88,9 +88,15 @@ class _Device(msgspec.Struct):
     interval: float = 5
 
 
-def refresh(auth_url: str, basic: BasicAuthHeader, token: str, now: datetime) -> Flow:
-    """Spends a refresh token; `NeedsLogin` when the server no longer takes it."""
-    response = yield _form(f"{auth_url}/token", basic, {"grant_type": "refresh_token", "refresh_token": token})
+def refresh(auth_url: str, basic: BasicAuthHeader, token: str, now: datetime, *, in_form: bool = False) -> Flow:
+    """Spends a refresh token; `NeedsLogin` when the server no longer takes it.
+
+    With `in_form` the client's credentials stand beside it in the form and not in a header (RFC 6749, section 2.3.1).
+    """
+    form = {"grant_type": "refresh_token", "refresh_token": token}
+    if in_form:
+        form |= {"client_id": basic.client_id, "client_secret": basic.client_secret}
+    response = yield _form(f"{auth_url}/token", None if in_form else basic, form)
     assert response is not None  # noqa: S101 - a Request is always answered
     if response.status in {400, 401}:
         refusal = _refusal(response)
@@ -220,14 +226,11 @@ def _unseen(text: str) -> None:
     """A renewal shows nothing to anybody."""
 
 
-def _form(url: str, basic: BasicAuthHeader, form: Mapping[str, str]) -> Request:
-    return Request(
-        method="POST",
-        url=url,
-        query={},
-        headers={"Authorization": basic.value, "Accept": "application/json", "User-Agent": "orderferry"},
-        form=form,
-    )
+def _form(url: str, basic: BasicAuthHeader | None, form: Mapping[str, str]) -> Request:
+    headers = {"Accept": "application/json", "User-Agent": "orderferry"}
+    if basic is not None:
+        headers["Authorization"] = basic.value
+    return Request(method="POST", url=url, query={}, headers=headers, form=form)
 
 
 def _tokens(response: Response, now: datetime, previous: str | None) -> Tokens:

@@ -96,6 +96,7 @@ class Platform(Generic[SettingsT]):
     `id` is what `platform = "..."` says in config.toml. `poll_every` is how often orders are fetched unless the seller
     says otherwise, `statuses` the map from the hub's own statuses to the platform's until he writes one, `concurrency`
     how many hook calls may run at once for one account, `call_limit` the seconds after which a hook call is given up.
+    `why_not` says of flags that are missing (by their names in lower case) why, each in one sentence for sellers.
     """
 
     id: ClassVar[str]
@@ -103,6 +104,7 @@ class Platform(Generic[SettingsT]):
     role: ClassVar[Role]
     Settings: ClassVar[type[Settings]]
     capabilities: ClassVar[Capability]
+    why_not: ClassVar[Mapping[str, str]] = {}
     poll_every: ClassVar[timedelta] = timedelta(hours=1)
     statuses: ClassVar[Mapping[str, str]] = {}
     concurrency: ClassVar[int] = 4

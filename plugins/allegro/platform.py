@@ -49,6 +49,7 @@ class Allegro(Platform[AllegroSettings]):
         | Capability.MERGES_ORDERS
         | Capability.SHIPS_ITSELF
     )
+    why_not = MappingProxyType({"list_payments": "Allegro has no list of them: an order tells one of five kinds."})
     poll_every = timedelta(seconds=30)
     statuses = MappingProxyType(
         {

@@ -64,6 +64,19 @@ def test_refresh_spends_the_refresh_token() -> None:
     assert got == Tokens(access="new", refresh="next", expires_at=START + timedelta(minutes=1))
 
 
+def test_the_client_s_credentials_may_stand_in_the_form() -> None:
+    flow = refresh(AUTH, BASIC, "old", START, in_form=True)
+    request = next(flow)
+    assert isinstance(request, Request)
+    assert "Authorization" not in request.headers
+    assert request.form == {
+        "grant_type": "refresh_token",
+        "refresh_token": "old",
+        "client_id": "client",
+        "client_secret": "client-secret",
+    }
+
+
 def test_refresh_keeps_the_refresh_token_where_no_new_one_comes() -> None:
     flow = refresh(AUTH, BASIC, "old", START)
     next(flow)

@@ -103,9 +103,14 @@ def written(default: Any) -> str:
     return f"`{json.dumps(str(default) if isinstance(default, Duration) else default)}`"
 
 
+def default(field: msgspec.structs.FieldInfo) -> Any:
+    """An empty table is made anew for each Struct."""
+    return field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+
+
 def fields(kind: type[msgspec.Struct], names: tuple[str, ...] | None = None, **known: str) -> dict[str, Row]:
     return {
-        field.encode_name: (words(field.type), known.get(field.encode_name, written(field.default)))
+        field.encode_name: (words(field.type), known.get(field.encode_name, written(default(field))))
         for field in msgspec.structs.fields(kind)
         if names is None or field.encode_name in names
     }

@@ -43,6 +43,12 @@ class WooCommerce(Platform[WooSettings]):
     title = "WooCommerce"
     role = Role.SHOP
     Settings = WooSettings
+    why_not: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "login": "The keys in the settings are enough.",
+            "list_carriers": "WooCommerce keeps no list of them: any name is taken.",
+        }
+    )
     poll_every: ClassVar[timedelta] = timedelta(hours=1)
     concurrency: ClassVar[int] = 4
     statuses: ClassVar[Mapping[str, str]] = MappingProxyType(
