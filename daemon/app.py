@@ -138,12 +138,16 @@ class Daemon:
             await rounds.note(Kind.ACCOUNT_REFUSED, name, {"reason": state.problem})
             return
         state.logs_in = Capability.LOGIN in self._accounts.capabilities(name)
-        query = "select added_at, cursor, fetched_at, paused from account where name = ?"
+        query = "select added_at, cursor, fetched_at, paused, thanks_since from account where name = ?"
         if not (rows := await store.fetch(query, (name,))):
             await rounds.act(acts.add_account(name, settings.platform, settings.role.value))
             rows = await store.fetch(query, (name,))
-        added_at, cursor, fetched_at, paused = rows[0]
+        added_at, cursor, fetched_at, paused, thanks_since = rows[0]
         state.added_at = when(added_at)
+        state.thanks_since = None if thanks_since is None else when(thanks_since)
+        if settings.thank_you != (state.thanks_since is not None):
+            await rounds.act(acts.set_thanks_since(name, wanted=settings.thank_you))
+            state.thanks_since = self._clock.now() if settings.thank_you else None
         state.cursor = cursor
         state.last_fetch = None if fetched_at is None else when(fetched_at)
         if paused:

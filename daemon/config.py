@@ -19,6 +19,9 @@ import msgspec
 import tomli
 from msgspec import Struct
 
+from daemon import thank_you
+from daemon.core.routing import MAIL
+from daemon.core.thanking import Letters
 from daemon.paths import default_data_dir, default_socket
 from daemon.secret_sources import WrongValueError
 from daemon.toml_lines import KeyPath, line_of_each_key
@@ -63,11 +66,11 @@ class ForwardSettings(Struct, frozen=True, kw_only=True):
 
 
 class AccountSettings(Struct, frozen=True, kw_only=True):
-    """[marketplaces.NAME] or [shops.NAME]; `COMMON_KEYS` says which of these keys belong to which role.
+    """[marketplaces.NAME], [shops.NAME] or [mail]; `COMMON_KEYS` says which of these keys belong to which role.
 
     `settings` is the platform's own part. `statuses` maps the hub's statuses to the platform's: a status that is not in
     it is not told. `settle` is how long an unanswered order is looked for before it may be sent again. `forward_since`
-    is in UTC: orders bought earlier are shown, but not forwarded by themselves.
+    is in UTC: orders bought earlier are shown, but not forwarded by themselves. `letters` are the mail account's own.
     """
 
     name: str
@@ -80,6 +83,8 @@ class AccountSettings(Struct, frozen=True, kw_only=True):
     forward: ForwardSettings = ForwardSettings()
     forward_marketplace_stock: bool = False
     forward_since: datetime | None = None
+    thank_you: bool = False
+    letters: Letters | None = None
 
 
 class Config(Struct, frozen=True, kw_only=True):
@@ -96,8 +101,16 @@ SECTIONS: Mapping[str, Role] = MappingProxyType({"marketplaces": Role.MARKETPLAC
 
 COMMON_KEYS: Mapping[Role, tuple[str, ...]] = MappingProxyType(
     {
-        Role.MARKETPLACE: ("platform", "poll_every", "statuses", "forward_marketplace_stock", "forward_since"),
-        Role.SHOP: ("platform", "poll_every", "statuses", "settle", "forward"),
+        Role.MARKETPLACE: (
+            "platform",
+            "poll_every",
+            "statuses",
+            "forward_marketplace_stock",
+            "forward_since",
+            "thank_you",
+        ),
+        Role.SHOP: ("platform", "poll_every", "statuses", "settle", "forward", "thank_you"),
+        Role.MAIL: ("platform",),
     }
 )
 """The keys that every account of a role has; all others are its platform's own."""
@@ -129,10 +142,15 @@ def load(path: Path, platforms: Mapping[str, type[AnyPlatform]], environ: Mappin
     text, mode = _read(path)
     document = _parse(path, text)
     reader = TableReader(path, line_of_each_key(text), environ)
-    reader.check_keys(document, ("daemon", "statuses", *SECTIONS), ())
+    reader.check_keys(document, ("daemon", "statuses", *SECTIONS, MAIL), ())
     daemon = _daemon(reader, document.get("daemon", {}), environ)
     statuses = _statuses(reader, document.get("statuses"))
     accounts = _accounts(reader, document, platforms, [status.key for status in statuses])
+    letters = thank_you.read(reader, document, SECTIONS)
+    if isinstance(given := document.get(MAIL), dict):
+        table = {"platform": "smtp", **{key: value for key, value in given.items() if key != "thank_you"}}
+        mail = _account(reader, Role.MAIL, table, (MAIL,), platforms=platforms, hub=[])
+        accounts += () if mail is None else (msgspec.structs.replace(mail, letters=letters),)
     if reader.problems or daemon is None:
         raise ConfigError(tuple(sorted(reader.problems, key=lambda problem: problem.line or 0)))
     _warn(reader, accounts, others_can_read=bool(mode & (stat.S_IRGRP | stat.S_IROTH)))
@@ -272,7 +290,7 @@ def _account(
     reader: TableReader,
     role: Role,
     table: Mapping[str, Any],
-    at: tuple[str, str],
+    at: tuple[str, ...],
     *,
     platforms: Mapping[str, type[AnyPlatform]],
     hub: list[str],
@@ -297,14 +315,14 @@ def _account(
     if platform is None or settings is None or before != len(reader.problems):
         return None
     values.setdefault("poll_every", _duration(platform.poll_every))
-    return AccountSettings(name=at[1], role=role, settings=settings, **values)
+    return AccountSettings(name=at[-1], role=role, settings=settings, **values)
 
 
 def _platform(
     reader: TableReader,
     role: Role,
     table: Mapping[str, Any],
-    at: tuple[str, str],
+    at: tuple[str, ...],
     platforms: Mapping[str, type[AnyPlatform]],
 ) -> type[AnyPlatform] | None:
     place = (*at, "platform")
@@ -322,8 +340,8 @@ def _platform(
         hint = f" (did you mean {quoted([meant])}?)" if meant else ""
         reader.complain(place, f"found {seen(key)}, write {write}{hint}")
     elif platform.role is not role:
-        section = next(section for section, its in SECTIONS.items() if its is platform.role)
-        reader.complain(place, f"{platform.id} is a {platform.role}; write [{section}.{at[1]}] above it")
+        section = next((f"{section}.{at[-1]}" for section, its in SECTIONS.items() if its is platform.role), MAIL)
+        reader.complain(place, f"{platform.id} is a {platform.role}; write [{section}] above it")
     return platform
 
 
@@ -347,6 +365,8 @@ def _duration(span: timedelta) -> Duration:
 
 def _warn(reader: TableReader, accounts: tuple[AccountSettings, ...], *, others_can_read: bool) -> None:
     shops = [account for account in accounts if account.role is Role.SHOP]
+    if any(account.role is Role.MAIL for account in accounts) and not any(one.thank_you for one in accounts):
+        reader.warn((MAIL,), "no account has thank_you = true, so no mail is sent")
     if not accounts:
         reader.warn((), "no account is set up, so there is nothing to do; add [marketplaces.NAME] and [shops.NAME]")
     elif not shops:

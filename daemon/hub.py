@@ -267,11 +267,15 @@ class Hub:
         number = await self._order_of(job)
         return await self._rounds.act(acts.retry(number, job, uid), [number])
 
-    async def resolve(self, job: int, *, shop_order: str | None, send_again: bool, uid: int) -> Done:
+    async def resolve(self, job: int, *, shop_order: str | None, sent: bool, send_again: bool, uid: int) -> Done:
         """Settles a doubt by hand."""
-        if (shop_order is None) == (not send_again):
-            raise CommandError("invalid", "say either which order of the shop it is, or that it is to be sent again")
+        if [shop_order is not None, sent, send_again].count(True) != 1:
+            raise CommandError(
+                "invalid", "say one: which order of the shop it is, that it was sent, or to send it again"
+            )
         number = await self._order_of(job)
+        if sent:
+            return await self._rounds.act(acts.resolve_sent(number, job, uid), [number])
         if shop_order is None:
             return await self._rounds.act(acts.resolve_again(number, job, uid), [number])
         row = await self._reader.row(number)

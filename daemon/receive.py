@@ -145,6 +145,7 @@ def _take_new(desk: Desk, received: Received, fetched: Fetched) -> None:
             paid=order.paid,
             shipped=order.shipped,
             ships_itself=order.ships_itself,
+            has_email=bool(order.buyer.email),
         ),
         document=order,
         new=True,
@@ -183,6 +184,7 @@ def _take_changed(desk: Desk, received: Received, case: Case, fetched: Fetched) 
     record.total = str(order.total)
     record.shipped = order.shipped
     record.ships_itself = order.ships_itself
+    record.has_email = bool(order.buyer.email)
     if before is None or before.paid != order.paid:
         record.paid = order.paid
     case.document = order

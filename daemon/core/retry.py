@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from daemon.core.job import JobEvent, JobKind
+from daemon.core.job import ONCE, JobEvent, JobKind
 from orderferry import Malformed, NeedsLogin, RateLimited, Rejected, Unavailable, Unsure
 
 TRIES = 8
@@ -96,6 +96,11 @@ def backoff(tries: int, longest: float, draw: float) -> float:
     return middle * (0.75 + draw / 2)
 
 
+def leaves_doubt(failure: Failure, kind: JobKind) -> bool:
+    """Whether the failed call may have done what must not be done twice."""
+    return kind in ONCE and failure.cause in {Cause.UNSURE, Cause.BUG}
+
+
 def after_failure(
     failure: Failure,
     kind: JobKind,
@@ -112,8 +117,10 @@ def after_failure(
     `others_worked` says that the account has done something else since this job first failed: then an account that is
     "unavailable" for this job alone is the job's own trouble, and counts.
     """
-    doubtful = failure.cause is Cause.UNSURE or failure.cause is Cause.BUG
-    if kind is JobKind.ADD_ORDER and doubtful:
+    if kind is JobKind.SEND_MAIL and leaves_doubt(failure, kind):
+        reason = f"nobody knows whether the mail went out: {failure.message}"
+        return Verdict(event=JobEvent.GIVE_UP, due=now, reason=reason)
+    if leaves_doubt(failure, kind):
         if not can_find:
             reason = f"nobody knows whether the shop has the order, and it can't be searched: {failure.message}"
             return Verdict(event=JobEvent.GIVE_UP, due=now, reason=reason)

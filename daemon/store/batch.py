@@ -24,11 +24,12 @@ class Statement(NamedTuple):
 STATEMENTS: dict[str, Statement] = {
     "add_order": Statement(
         "insert into orders (id, account, external_id, digest, stage, status, ordered_at, updated_at, first_seen,"
-        " total, paid, shipped, ships_itself, held, merged_into, warnings) values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+        " total, paid, shipped, ships_itself, has_email, held, merged_into, warnings)"
+        " values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
     ),
     "change_order": Statement(
         "update orders set digest = ?, stage = ?, status = ?, ordered_at = ?, updated_at = ?, total = ?, paid = ?,"
-        " shipped = ?, ships_itself = ?, held = ?, merged_into = ?, warnings = ? where id = ?",
+        " shipped = ?, ships_itself = ?, has_email = ?, held = ?, merged_into = ?, warnings = ? where id = ?",
         exact=True,
     ),
     "write_document": Statement("insert or replace into document (order_id, body) values (?,?)"),
@@ -65,6 +66,7 @@ STATEMENTS: dict[str, Statement] = {
         " on conflict (name) do update set platform = excluded.platform, role = excluded.role"
     ),
     "move_cursor": Statement("update account set cursor = ?, fetched_at = ? where name = ?", exact=True),
+    "set_thanks_since": Statement("update account set thanks_since = ? where name = ?", exact=True),
     "pause_account": Statement("update account set paused = ? where name = ?", exact=True),
     "set_meta": Statement("insert or replace into meta (key, value) values (?,?)"),
     "journal": Statement("insert into journal (id, at, kind, order_id, account, job, data) values (?,?,?,?,?,?,?)"),

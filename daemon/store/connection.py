@@ -156,6 +156,10 @@ def _take_back(connection: sqlite3.Connection) -> None:
         " where kind = 'add_order' and state in ('waiting', 'sending')",
         (now,),
     )
+    connection.execute(
+        "update job set state = 'parked', doubt_at = 0, reason = 'the store was put back from a backup'"
+        " where kind = 'send_mail' and state in ('waiting', 'sending')"
+    )
     connection.execute("commit")
 
 
@@ -177,11 +181,12 @@ def _fill(path: Path) -> None:
         connection.execute("pragma synchronous = full")
         connection.execute("begin immediate")
         connection.execute(f"pragma application_id = {APPLICATION}")
-        for statement in _statements(_migrations()[0][1]):
-            connection.execute(statement)
+        for _, text in _migrations():
+            for statement in _statements(text):
+                connection.execute(statement)
         installation = "".join(secrets.choice(_LETTERS) for _ in range(8))
         connection.execute("insert into meta values ('installation', ?), ('epoch', '1')", (installation,))
-        connection.execute("pragma user_version = 1")
+        connection.execute(f"pragma user_version = {_migrations()[-1][0]}")
         connection.execute("commit")
     finally:
         connection.close()
