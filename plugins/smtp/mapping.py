@@ -28,7 +28,7 @@ def compose(mail: Mail, settings: SmtpSettings, now: datetime) -> Letter:
     as sent by a machine (RFC 3834), so that nobody's absence note answers it.
     """
     sender, to = read_address(settings.sender), read_address(mail.to)
-    if to is None:
+    if to is None or to.addr_spec != mail.to.strip():
         raise Rejected("what the order has as the buyer's e-mail address is none")
     if sender is None:
         raise Rejected("the sender in config.toml is no address")

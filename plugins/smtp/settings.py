@@ -53,7 +53,7 @@ def read_address(text: str) -> Address | None:
     """An address with or without a name before it; None where it is none that mail can go to."""
     name, plain = parseaddr(text)
     user, _, domain = plain.rpartition("@")
-    if not user or not domain or any(letter.isspace() or not letter.isprintable() for letter in plain):
+    if not user or not domain or " " in plain or not text.isprintable():
         return None
     try:
         return Address(display_name=name, username=user, domain=domain)

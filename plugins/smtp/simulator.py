@@ -24,6 +24,7 @@ class Fate(Enum):
     CUT = auto()  # cut while the content comes, which is thrown away
     UNCLEAR = auto()  # the mail is taken, and the answer is no answer
     AWAY = auto()  # cut before anything is asked
+    SILENT = auto()  # accepted, and nothing said
     BUSY = auto()  # 421 to the sender: too much just now
     GREYLISTED = auto()  # 450 to the receiver
     UNKNOWN = auto()  # 550 to the receiver, naming him
@@ -101,8 +102,9 @@ class _Session:
 
     async def run(self) -> None:
         server = self._server
-        if server.fates and server.fates[0] is Fate.AWAY:
-            server.fates.popleft()
+        if server.fates and server.fates[0] in {Fate.AWAY, Fate.SILENT}:
+            if server.fates.popleft() is Fate.SILENT:
+                await self._reader.read()
             return
         await self._say("220 simulator ready")
         while line := (await self._reader.readline()).decode("ascii", "replace").strip():
