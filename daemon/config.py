@@ -341,7 +341,8 @@ def _platform(
         reader.complain(place, f"found {seen(key)}, write {write}{hint}")
     elif platform.role is not role:
         section = next((f"{section}.{at[-1]}" for section, its in SECTIONS.items() if its is platform.role), MAIL)
-        reader.complain(place, f"{platform.id} is a {platform.role}; write [{section}] above it")
+        kind = "mail server" if platform.role is Role.MAIL else platform.role
+        reader.complain(place, f"{platform.id} is a {kind}; write [{section}] above it")
     return platform
 
 

@@ -44,7 +44,7 @@ def read(reader: TableReader, document: Mapping[str, Any], sections: Iterable[st
     if settings is None:
         return None
     if settings.html is not None and settings.text is None:
-        reader.complain((*PLACE, "html"), "needs a text beside it, for mail programs that show no HTML; write text too")
+        reader.complain((*PLACE, "html"), "needs a text beside it, for mail programs that show no HTML")
         return None
     before = len(reader.problems)
     text = _content(reader, settings.text, Part.TEXT)
