@@ -245,7 +245,7 @@ async def test_the_hub_shows_and_refuses_in_sentences(place: Place, started: Dae
         (hub.choices("shop", "colours"), "invalid"),
         (hub.choices("shop", "statuses"), "invalid"),
         (hub.retry(99, 0), "not_found"),
-        (hub.resolve(1, shop_order=None, send_again=False, uid=0), "invalid"),
+        (hub.resolve(1, shop_order=None, sent=False, send_again=False, uid=0), "invalid"),
         (hub.set_status("1", "strange", 0), "invalid"),
         (hub.add_parcel("1", "DPD", "\x1b", 0), "invalid"),
         (hub.add_parcel("1", " ", "P", 0), "invalid"),

@@ -15,7 +15,9 @@ import pytest
 import tomli
 
 from daemon.config import COMMON_KEYS, DEFAULT_STATUSES, AccountSettings, DaemonSettings, ForwardSettings, load
-from orderferry import Duration, Role, Secret, Settings, Url
+from daemon.core import thanking
+from daemon.thank_you import ThankYouSettings
+from orderferry import Duration, PaymentKind, Role, Secret, Settings, Url
 from orderferry.platform import AnyPlatform
 
 ROOT = Path(__file__).parents[2]
@@ -113,8 +115,26 @@ def test_the_keys_of_every_account_of_a_role(heading: str, role: Role) -> None:
     assert documented(f"`[{heading}.NAME]`") == expected
 
 
+def test_the_keys_of_the_mail_server() -> None:
+    assert COMMON_KEYS[Role.MAIL] == ("platform",)
+    assert documented("`[mail]`") == {"platform": ("text", '`"smtp"`'), "thank_you": ("table", "")}
+    assert documented("`[mail.thank_you]`") == fields(ThankYouSettings)
+
+
+def test_what_templates_see_is_on_the_page() -> None:
+    seen = thanking.facts(thanking.samples()[0], "en", account="a", paid=True)
+    names = []
+    for name, value in seen.items():
+        parts = getattr(value, "__struct_fields__", None)
+        names += [name] if parts is None else [f"{name}.{part}" for part in parts]
+    rows = {row[0].strip("`"): row[1] for row in table(section("`[mail.thank_you]`"), "name")}
+    assert sorted(rows) == sorted(names)
+    assert re.findall(r"`(\w+)`", rows["order.lines"]) == list(thanking.LineFacts.__struct_fields__)
+    assert re.findall(r"`(\w+)`", rows["order.payment"]) == [kind.value for kind in PaymentKind]
+
+
 def test_every_key_of_an_account_belongs_to_a_role() -> None:
-    ours = {"name", "role", "settings"}  # what the section says, and the platform's own part
+    ours = {"name", "role", "settings", "letters"}  # what the section says, and what is made of parts of their own
     common = {key for keys in COMMON_KEYS.values() for key in keys}
     assert common | ours == {field.encode_name for field in msgspec.structs.fields(AccountSettings)}
 
@@ -132,6 +152,9 @@ def test_every_built_in_platform_is_on_the_page_and_no_other() -> None:
 def test_a_platform_s_own_keys_and_what_it_does_without_them(platform: type[AnyPlatform]) -> None:
     heading = f'`platform = "{platform.id}"`'
     assert documented(heading) == fields(platform.Settings)
+    if platform.role is Role.MAIL:
+        assert "A mail server, for `[mail]`. Nothing is fetched from it." in section(heading)
+        return
     poll_every = Duration(seconds=platform.poll_every.total_seconds())
     assert f"A {platform.role}. Without `poll_every` it is asked every `{poll_every}`." in section(heading)
     statuses = {key.strip("`"): theirs.strip("`") for key, theirs in table(section(heading), "hub's status")}
@@ -163,7 +186,8 @@ def test_what_is_switched_off_in_the_example_shows_the_defaults(private: Path) -
     assert full.statuses == plain.statuses
     assert full.daemon.log_level == plain.daemon.log_level
     assert full.accounts[0].forward_since is not None
-    accounts = tuple(msgspec.structs.replace(account, forward_since=None) for account in full.accounts)
+    assert [account.name for account in full.accounts[2:]] == ["mail"]
+    accounts = tuple(msgspec.structs.replace(account, forward_since=None) for account in full.accounts[:2])
     assert accounts == plain.accounts
 
 
@@ -174,6 +198,9 @@ def test_the_example_has_every_key() -> None:
     assert set(market) == {*COMMON_KEYS[Role.MARKETPLACE], *own_keys("allegro")}
     assert set(shop) == {*COMMON_KEYS[Role.SHOP], *own_keys("woocommerce")}
     assert set(shop["forward"]) == set(fields(ForwardSettings))
+    assert set(document["mail"]) == {"thank_you", *COMMON_KEYS[Role.MAIL], *own_keys("smtp")}
+    own = EXAMPLE.partition("#[mail.thank_you]\n")[2]  # a file that isn't there can't be switched on
+    assert set(re.findall(r"^# *(\w+) = ", own, re.MULTILINE)) == set(fields(ThankYouSettings))
 
 
 def own_keys(platform: str) -> set[str]:
