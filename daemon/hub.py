@@ -234,7 +234,7 @@ class Hub:
         """Fetches now from these accounts, all at once; yields progress until each is done."""
         for name in names:
             self._running(name)
-        chosen = list(names) or list(self._pollers)
+        chosen = list(names) or [name for name in self._pollers if self._accounts[name].settings.role is not Role.MAIL]
         lines: asyncio.Queue[FetchProgress | None] = asyncio.Queue()
 
         async def one(name: str) -> None:

@@ -109,8 +109,8 @@ def accounts(ctx: click.Context, name: str | None, *, as_json: bool) -> None:
                 one["health"],
                 one["orders"],
                 one["parked_jobs"],
-                words.when(one["last_fetch"]),
-                words.when(one["next_fetch"]),
+                words.when(one["last_fetch"]) if one["role"] != "mail" else "",
+                words.when(one["next_fetch"]) if one["role"] != "mail" else "",
             )
             for one in answer.value
         ],
@@ -124,6 +124,7 @@ def accounts(ctx: click.Context, name: str | None, *, as_json: bool) -> None:
 
 def _account(one: Mapping[str, Any]) -> None:
     health = one["health"] + (f": {one['problem']}" if one["problem"] else "")
+    fetches = one["role"] != "mail"
     _print(
         words.fields(
             [
@@ -132,10 +133,10 @@ def _account(one: Mapping[str, Any]) -> None:
                 ("what helps", one["remedy"]),
                 ("held until", words.when(one["held_until"]) if one["held_until"] else None),
                 ("forwards", words.yes(one["forwards"]) if one["role"] == "shop" else None),
-                ("polled every", one["poll_every"]),
-                ("last fetch", words.when(one["last_fetch"], seconds=True)),
-                ("next fetch", words.when(one["next_fetch"], seconds=True)),
-                ("orders", one["orders"]),
+                ("polled every", one["poll_every"] if fetches else None),
+                ("last fetch", words.when(one["last_fetch"], seconds=True) if fetches else None),
+                ("next fetch", words.when(one["next_fetch"], seconds=True) if fetches else None),
+                ("orders", one["orders"] if fetches else None),
                 ("jobs", f"{one['unfinished_jobs']} unfinished, {one['parked_jobs']} parked"),
                 ("can", ", ".join(one["capabilities"]) or "nothing"),
                 *(("can't", f"{flag}: {why}") for flag, why in one["missing"].items()),
