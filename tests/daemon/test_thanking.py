@@ -132,7 +132,7 @@ async def test_the_waiting_mail_of_a_cancelled_order_is_dropped_for_good(engine:
 async def test_a_server_that_is_away_gets_the_mail_later(engine: Engine, mails: MailWorld) -> None:
     mails.always["send_mail"] = Unavailable("away")
     await come(engine, order(1))
-    await engine.pass_time(3600)
+    await engine.pass_time(900)
     assert not mails.sent
     mails.always.clear()
     await engine.pass_time(120)
@@ -254,21 +254,18 @@ async def story_up_to(data_dir: Path, operation: int) -> bool:
         one.cancel()
     died = engine.store.dead
     await (engine.kill() if died else engine.close())
-    engine = await between(data_dir, mails, clock=clock)
-    await engine.recover()
-    await come(engine, order(1))  # the marketplace tells of it again
-    await engine.pass_time(86_400)
-    ((_, _, _, kind, state, _, reason),) = await engine.jobs()
+    async with await between(data_dir, mails, clock=clock) as engine:
+        await engine.recover()
+        await come(engine, order(1))  # the marketplace tells of it again
+        await engine.pass_time(86_400)
+        ((_, _, _, kind, state, _, reason),) = await engine.jobs()
     assert kind == "send_mail"
     assert len(mails.sent) <= 1
     if state == "done":
         assert len(mails.sent) == 1
     else:
-        assert (state, reason) == (
-            "parked",
-            "the daemon ended before the answer came: nobody knows whether the mail went out",
-        )
-    await engine.close()
+        doubt = "the daemon ended before the answer came: nobody knows whether the mail went out"
+        assert (state, reason) == ("parked", doubt)
     return died
 
 
