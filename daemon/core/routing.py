@@ -170,8 +170,8 @@ def reconcile(state: State, targets: Mapping[str, Target], now: datetime) -> Pla
 def _thanking(state: State, source: Target | None, now: datetime) -> Iterator[NewJob | Drop]:
     """The one mail of an order that was bought since its account's buyers get one; counted by whole days (UTC)."""
     for job in state.owed:
-        unwanted = job.state in {JobState.WAITING, JobState.PARKED} and not job.doubtful and state.stage in _GONE
-        if job.kind is JobKind.SEND_MAIL and unwanted:
+        unsent = job.state in {JobState.WAITING, JobState.PARKED} and not job.doubtful
+        if job.kind is JobKind.SEND_MAIL and unsent and state.stage in _GONE:
             yield Drop(job=job.id, event=JobEvent.CANCEL, why=f"the order is {state.stage}")
     since = source.thanks_since if source is not None else None
     if since is None or state.thanked or state.stage is not Stage.READY or not state.has_email:

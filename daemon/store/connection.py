@@ -157,7 +157,8 @@ def _take_back(connection: sqlite3.Connection) -> None:
         (now,),
     )
     connection.execute(
-        "update job set state = 'parked', doubt_at = 0, reason = 'the store was put back from a backup'"
+        "update job set state = 'parked', doubt_at = 0,"
+        " reason = 'the store was put back from a backup: this mail may have gone out already'"
         " where kind = 'send_mail' and state in ('waiting', 'sending')"
     )
     connection.execute("commit")

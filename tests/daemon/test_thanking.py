@@ -12,10 +12,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from daemon import acts
+from daemon.store.store import Store
 from daemon.views import CommandError
 from orderferry import Buyer, Order, Rejected, Stage, Unavailable, Unsure
 from orderferry.testing.clock import START
-from tests.daemon.engine import Engine, EngineClock, order, page
+from tests.daemon.engine import VAULT, Engine, EngineClock, order, page
 from tests.daemon.engine_platforms import Applied, Fate, MailWorld, MarketWorld, ShopWorld
 
 DAY = timedelta(days=1)
@@ -308,3 +309,21 @@ async def test_a_store_put_back_from_a_backup_sends_no_mail_that_may_have_gone_o
     assert reason == "the store was put back from a backup: this mail may have gone out already"
     with pytest.raises(CommandError, match="--sent"):
         await engine.rounds.act(acts.retry(number, job, 1000), [number])
+
+
+async def test_mails_that_wait_in_a_store_put_back_from_a_backup_are_shown_and_not_sent(
+    tmp_path: Path, mails: MailWorld
+) -> None:
+    clock = EngineClock()
+    mails.then("send_mail", Unavailable("away", retry_after=600))
+    async with await between(tmp_path, mails, clock=clock) as engine:
+        await come(engine, order(1))
+        assert await engine.states() == ["waiting"]
+    await (await Store.open(tmp_path, VAULT, restored=True)).close()
+    async with await between(tmp_path, mails, clock=clock) as engine:
+        await engine.pass_time(3600)
+        ((job, number, *_, reason),) = await parked(engine)
+        assert reason == "the store was put back from a backup: this mail may have gone out already"
+        with pytest.raises(CommandError, match="--sent"):
+            await engine.rounds.act(acts.retry(number, job, 1000), [number])
+    assert not mails.sent
