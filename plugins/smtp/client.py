@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import ssl
 from collections.abc import AsyncIterator, Iterator
@@ -105,5 +104,5 @@ def _at(step: Step, receiver: str = "") -> Iterator[None]:
         if isinstance(cause, ssl.SSLCertVerificationError):
             raise Unavailable(f"the mail server's certificate is refused: {cause.verify_message}") from error
         raise broken(step, type(cause or error).__name__) from None
-    except (OSError, ssl.SSLError, TimeoutError, asyncio.IncompleteReadError) as error:
+    except (OSError, ValueError) as error:  # the second: a name that can't be a host's, a letter that can't be sent
         raise broken(step, type(error).__name__) from None

@@ -30,7 +30,6 @@ class Smtp(Platform[SmtpSettings]):
         """Hands the mail to the server, on a connection of its own."""
         letter = compose(mail, self.account.settings, self.account.clock.now())
         await self._client.send(letter)
-        self.account.log.info("smtp.sent", mail=mail.id)
 
     @hookimpl
     async def check(self) -> CheckReport:

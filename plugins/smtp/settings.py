@@ -40,7 +40,7 @@ class SmtpSettings(Settings, frozen=True, kw_only=True):
         if (self.user is None) != (self.password is None):
             raise ValueError("user and password go together; write both, or neither")
         for key, text in (("sender", self.sender), ("reply_to", self.reply_to)):
-            if text is not None and read_address(text) is None:
+            if text is not None and ((found := read_address(text)) is None or not found.addr_spec.isascii()):
                 raise ValueError(f'{key} must be an address such as "shop@example.pl" or "My Shop <shop@example.pl>"')
 
     @property

@@ -74,6 +74,7 @@ def test_any_text_is_an_address_or_none(text: str) -> None:
         ({"user": "a"}, "go together"),
         ({"password": Secret("a")}, "go together"),
         ({"sender": "My Shop"}, "sender must be an address"),
+        ({"sender": "żółty@example.pl"}, "sender must be an address"),
         ({"reply_to": "nobody"}, "reply_to must be an address"),
     ],
 )

@@ -138,6 +138,11 @@ async def test_where_nobody_listens_nothing_was_sent(opened: Opened) -> None:
             await opened(free.getsockname()[1]).send_mail(MAIL)
 
 
+async def test_a_host_that_can_have_no_such_name_is_away(opened: Opened) -> None:
+    with pytest.raises(Unavailable, match="UnicodeError"):
+        await opened(587, host="a" * 70 + ".example", security="tls").send_mail(MAIL)
+
+
 async def test_a_server_without_starttls_is_told_nothing(opened: Opened, login: dict[str, Any]) -> None:
     async with SmtpSimulator(login=("a", "b")) as server:
         with pytest.raises(Unavailable, match="offers no STARTTLS"):
