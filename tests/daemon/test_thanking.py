@@ -129,6 +129,40 @@ async def test_the_waiting_mail_of_a_cancelled_order_is_dropped_for_good(engine:
     assert [entry["why"] for entry in await engine.entries("job_cancelled")] == ["the order is cancelled"]
 
 
+def merged(second: int = 1, **changes: Any) -> Order:  # any field of an order
+    """An order that carries what order 1 carried."""
+    return order(9, lines=order(1).lines, updated_at=START + timedelta(seconds=second), **changes)
+
+
+@pytest.mark.parametrize("fate", [None, Unsure("lost")], ids=repr)
+async def test_a_buyer_who_was_thanked_gets_no_mail_for_the_order_that_his_is_merged_into(
+    engine: Engine, mails: MailWorld, fate: Fate
+) -> None:
+    mails.then("send_mail", fate)
+    await engine.receive(page(order(1)), merges=True)
+    await engine.settle()
+    for second, stage in enumerate((Stage.PLACED, Stage.READY), start=1):
+        await engine.receive(page(merged(second, stage=stage, revision=f"r{second}")), merges=True)
+        await engine.pass_time(60)
+    assert len(mails.asked("send_mail")) == 1
+    assert [row[4] for row in await engine.jobs(order=2)] == ["cancelled"]
+    assert (await engine.entries("job_cancelled"))[-1]["why"] == (
+        "the buyer was thanked for order 1, which was merged into this one"
+    )
+
+
+async def test_a_mail_that_waits_when_its_order_is_merged_is_sent_for_the_new_one(
+    engine: Engine, mails: MailWorld
+) -> None:
+    mails.then("send_mail", Unavailable("away", retry_after=60))
+    await engine.receive(page(order(1)), merges=True)
+    await engine.settle()
+    await engine.receive(page(merged()), merges=True)
+    await engine.pass_time(120)
+    assert [mail.subject for mail in mails.sent] == ["Dziękujemy za zamówienie o-9"]
+    assert await engine.states() == ["cancelled", "done"]
+
+
 async def test_a_server_that_is_away_gets_the_mail_later(engine: Engine, mails: MailWorld) -> None:
     mails.always["send_mail"] = Unavailable("away")
     await come(engine, order(1))
