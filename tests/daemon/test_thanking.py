@@ -310,7 +310,8 @@ ENOUGH = 28  # operations of the store, from an order's coming to its mail's end
 async def test_killed_at_any_operation_of_the_store_it_sends_at_most_one_and_shows_the_doubt(
     tmp_path: Path, operation: int
 ) -> None:
-    died = await story_up_to(tmp_path, operation)
+    with capture_logs():  # to be printed they would take most of the time
+        died = await story_up_to(tmp_path, operation)
     assert died or operation > ENOUGH / 2, "the process was not killed"
 
 
