@@ -73,8 +73,8 @@ async def test_an_order_has_one_row_however_often_it_comes(tmp_path: Path) -> No
         with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
             await engine.store._db.execute(
                 "insert into orders (id, account, external_id, digest, stage, status, ordered_at, updated_at,"
-                " first_seen, total, paid, shipped, ships_itself) select 99, account, external_id, digest, stage, status,"
-                " ordered_at, updated_at, first_seen, total, paid, shipped, ships_itself from orders"
+                " first_seen, total, paid, shipped, ships_itself)"
+                " select 99, account, external_id, digest, stage, status, ordered_at, updated_at, first_seen, total, paid, shipped, ships_itself from orders"
             )
 
 
