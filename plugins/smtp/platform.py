@@ -19,7 +19,7 @@ class Smtp(Platform[SmtpSettings]):
     Settings = SmtpSettings
     capabilities = Capability.SEND_MAIL
     concurrency: ClassVar[int] = 2
-    call_limit: ClassVar[float] = 420.0  # longer than all the answers together may take: only we know what was sent
+    call_limit: ClassVar[float] = 600.0  # longer than all the answers together may take: only we know what was sent
 
     def __init__(self, account: Account[SmtpSettings]) -> None:
         super().__init__(account)

@@ -74,7 +74,8 @@ async def test_an_order_has_one_row_however_often_it_comes(tmp_path: Path) -> No
             await engine.store._db.execute(
                 "insert into orders (id, account, external_id, digest, stage, status, ordered_at, updated_at,"
                 " first_seen, total, paid, shipped, ships_itself)"
-                " select 99, account, external_id, digest, stage, status, ordered_at, updated_at, first_seen, total, paid, shipped, ships_itself from orders"
+                " select 99, account, external_id, digest, stage, status, ordered_at, updated_at,"
+                " first_seen, total, paid, shipped, ships_itself from orders"
             )
 
 
