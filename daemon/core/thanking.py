@@ -139,7 +139,7 @@ def faults(templates: Templates, language: Language) -> tuple[Fault, ...]:
     """What is wrong with templates: each part is tried on sample orders, and its first fault told."""
     found = []
     for part, source in _parts(templates):
-        tried = (_render(part, source, facts(order, language, account="example", paid=True)) for order in samples())
+        tried = (_render(part, source, facts(order, language, account="example", paid=order.paid)) for order in samples())
         fault = next((one for one in tried if isinstance(one, Fault)), None)
         if fault is None and not (source.strip() or part is Part.HTML):
             fault = Fault(part=part, line=None, sentence="it is empty")

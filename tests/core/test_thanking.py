@@ -154,6 +154,7 @@ def test_the_supplied_templates_have_no_fault(language: Language) -> None:
         ("{{ ''.__class__ }}", 1, "unsafe"),
         ("{{ order.__struct_fields__ }}", 1, "unsafe"),
         ("a\n{{ order.delivery_method.upper() }}", 2, "None"),
+        ("{% if not order.paid %}\n{{ order.due }}\n{% endif %}", 2, "order has no 'due'"),
         ("{{ 1 / 0 }}", 1, "ZeroDivisionError"),
         ("{% include 'x' %}", 1, "loader"),
         ("{% endfor %}", 1, "endfor"),
