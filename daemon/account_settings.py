@@ -14,7 +14,8 @@ from msgspec import Struct
 from daemon.core.fields import PLACES, Choose, unknown_places
 from daemon.core.forwarding import EVERYTHING, Passed
 from daemon.core.maps import Maps, Methods
-from daemon.core.routing import Sync
+from daemon.core.routing import MAIL, Sync
+from daemon.core.thanking import Letters
 from daemon.core.ticking import IMMEDIATE
 from daemon.secret_sources import WrongValueError
 from daemon.toml_lines import KeyPath
@@ -41,13 +42,14 @@ class ForwardSettings(Struct, frozen=True, kw_only=True):
 
 
 class AccountSettings(Struct, frozen=True, kw_only=True):
-    """[marketplaces.NAME] or [shops.NAME]; `COMMON_KEYS` says which of these keys belong to which role.
+    """[marketplaces.NAME], [shops.NAME] or [mail]; `COMMON_KEYS` says which of these keys belong to which role.
 
     `settings` is the platform's own part. `statuses` maps the hub's statuses to the platform's: a status that is not in
     it is not told; `payments` and `deliveries` map the marketplaces' methods to the shop's. `settle` is how long an
     unanswered order is looked for before it may be sent again. `forward_since` is in UTC: orders bought earlier are
     shown, but not forwarded by themselves. `fetch` says whether orders are fetched by themselves, `fetched_status`
-    which of the hub's statuses they get (None: that of every new order), `sync` how often the account is told changes.
+    which of the hub's statuses they get (None: that of every new order), `sync` how often the account is told changes,
+    `thank_you` whether its buyers get a mail. `letters` are the mail account's own.
     """
 
     name: str
@@ -65,6 +67,8 @@ class AccountSettings(Struct, frozen=True, kw_only=True):
     forward: ForwardSettings = ForwardSettings()
     forward_marketplace_stock: bool = False
     forward_since: datetime | None = None
+    thank_you: bool = False
+    letters: Letters | None = None
 
     @property
     def maps(self) -> Maps:
@@ -76,7 +80,15 @@ SECTIONS: Mapping[str, Role] = MappingProxyType({"marketplaces": Role.MARKETPLAC
 
 COMMON_KEYS: Mapping[Role, tuple[str, ...]] = MappingProxyType(
     {
-        Role.MARKETPLACE: ("platform", "poll_every", "statuses", "sync", "forward_marketplace_stock", "forward_since"),
+        Role.MARKETPLACE: (
+            "platform",
+            "poll_every",
+            "statuses",
+            "sync",
+            "forward_marketplace_stock",
+            "forward_since",
+            "thank_you",
+        ),
         Role.SHOP: (
             "platform",
             "poll_every",
@@ -88,7 +100,9 @@ COMMON_KEYS: Mapping[Role, tuple[str, ...]] = MappingProxyType(
             "sync",
             "settle",
             "forward",
+            "thank_you",
         ),
+        Role.MAIL: ("platform",),
     }
 )
 """The keys that every account of a role has; all others are its platform's own."""
@@ -137,11 +151,22 @@ def read_accounts(
     return tuple(accounts)
 
 
+def read_mail(
+    reader: TableReader, raw: object, platforms: Mapping[str, type[AnyPlatform]], letters: Letters | None
+) -> AccountSettings | None:
+    """The mail server of [mail], which has no name of its own; None where there is none, or after a complaint."""
+    if not isinstance(raw, dict):
+        return None
+    table = {"platform": "smtp", **{key: value for key, value in raw.items() if key != "thank_you"}}
+    mail = _account(reader, Role.MAIL, table, (MAIL,), platforms=platforms, hub=[], sources=[])
+    return None if mail is None else msgspec.structs.replace(mail, letters=letters)
+
+
 def _account(
     reader: TableReader,
     role: Role,
     table: Mapping[str, Any],
-    at: tuple[str, str],
+    at: tuple[str, ...],
     *,
     platforms: Mapping[str, type[AnyPlatform]],
     hub: list[str],
@@ -173,18 +198,19 @@ def _account(
             values[key] = _methods(reader, table.get(key, {}), (*at, key), sources)
     if "forward" in common:
         values["forward"] = _forward(reader, table.get("forward", {}), (*at, "forward"))
-    values["sync"] = _sync(reader, table.get("sync", {}), (*at, "sync"), role)
+    if "sync" in common:
+        values["sync"] = _sync(reader, table.get("sync", {}), (*at, "sync"), role)
     if platform is None or settings is None or before != len(reader.problems):
         return None
     values.setdefault("poll_every", Duration(seconds=platform.poll_every.total_seconds()))
-    return AccountSettings(name=at[1], role=role, settings=settings, **values)
+    return AccountSettings(name=at[-1], role=role, settings=settings, **values)
 
 
 def _platform(
     reader: TableReader,
     role: Role,
     table: Mapping[str, Any],
-    at: tuple[str, str],
+    at: tuple[str, ...],
     platforms: Mapping[str, type[AnyPlatform]],
 ) -> type[AnyPlatform] | None:
     place = (*at, "platform")
@@ -202,8 +228,9 @@ def _platform(
         hint = f" (did you mean {quoted([meant])}?)" if meant else ""
         reader.complain(place, f"found {seen(key)}, write {write}{hint}")
     elif platform.role is not role:
-        section = next(section for section, its in SECTIONS.items() if its is platform.role)
-        reader.complain(place, f"{platform.id} is a {platform.role}; write [{section}.{at[1]}] above it")
+        section = next((f"{section}.{at[-1]}" for section, its in SECTIONS.items() if its is platform.role), MAIL)
+        kind = "mail server" if platform.role is Role.MAIL else platform.role
+        reader.complain(place, f"{platform.id} is a {kind}; write [{section}] above it")
     return platform
 
 

@@ -52,6 +52,7 @@ class AccountState(Struct, kw_only=True):
     name: str
     settings: AccountSettings
     added_at: datetime
+    thanks_since: datetime | None = None
     health: Health = Health.STARTING
     problem: str | None = None
     held_until: datetime | None = None
@@ -163,6 +164,7 @@ class Accounts:
                 forward_marketplace_stock=settings.forward_marketplace_stock,
                 forward_since=settings.forward_since,
                 forwards_since=state.forwards_since,
+                thanks_since=state.thanks_since if settings.thank_you else None,
                 added_at=state.added_at,
             )
         return found

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import TypeAlias
 
-from daemon.core.job import FINAL, ImpossibleError, JobEvent, JobKind, JobState
+from daemon.core.job import FINAL, ONCE, ImpossibleError, JobEvent, JobKind, JobState, remedies
 from daemon.core.journal import Kind
 from daemon.core.routing import NewJob, syncs
 from daemon.core.statuses import Happening
@@ -62,12 +62,14 @@ def retry(number: int, job_id: int, uid: int) -> Act:
 
     def act(desk: Desk) -> Done:
         case, job = _job(desk, number, job_id)
-        if job.state is JobState.PARKED and job.kind is JobKind.ADD_ORDER and job.doubt_at is not None:
+        if job.state is JobState.PARKED and job.kind in ONCE and job.doubt_at is not None:
+            mails = job.kind is JobKind.SEND_MAIL
+            where = "your mail server has sent it" if mails else "the shop has it"
+            ways = "`, or `".join(remedies(job_id, job.kind, in_doubt=True))
             raise CommandError(
                 "conflict",
-                f"job {job_id} is in doubt: the shop may have the order already, and a retry could double it. "
-                f"Look into the shop, then say `orderferry resolve {job_id} --shop-order N` or "
-                f"`orderferry resolve {job_id} --send-again`",
+                f"job {job_id} is in doubt: it may be done already, and a retry could do it twice. "
+                f"Look whether {where}, then say `{ways}`",
             )
         _move(case, job, JobEvent.RETRY)
         job.due = desk.now
@@ -85,7 +87,7 @@ def resolve_found(number: int, job_id: int, shop_order: str, reference: str, uid
 
     def act(desk: Desk) -> Done:
         case, job = _job(desk, number, job_id)
-        _only_adding(job)
+        _only(job, JobKind.ADD_ORDER)
         _move(case, job, JobEvent.RESOLVE_FOUND)
         job.reason = None
         ours = job.sent_at is not None  # else it is something else's order, and has been told nothing
@@ -113,12 +115,27 @@ def resolve_found(number: int, job_id: int, shop_order: str, reference: str, uid
     return act
 
 
-def resolve_again(number: int, job_id: int, uid: int) -> Act:
-    """Settles a doubt: the shop does not have the order, so it is sent again."""
+def resolve_sent(number: int, job_id: int, uid: int) -> Act:
+    """Settles a doubt: the mail went out."""
 
     def act(desk: Desk) -> Done:
         case, job = _job(desk, number, job_id)
-        _only_adding(job)
+        _only(job, JobKind.SEND_MAIL)
+        _move(case, job, JobEvent.RESOLVE_FOUND)
+        job.reason = None
+        desk.touch(case)
+        desk.note_job(Kind.JOB_RESOLVED, job, how="sent", uid=uid)
+        return Done(text=f"the buyer of order {number} was thanked by mail", order=number, jobs=(job_id,))
+
+    return act
+
+
+def resolve_again(number: int, job_id: int, uid: int) -> Act:
+    """Settles a doubt: the shop does not have the order, or the mail did not go out, so it is sent again."""
+
+    def act(desk: Desk) -> Done:
+        case, job = _job(desk, number, job_id)
+        _only(job, *ONCE)
         _move(case, job, JobEvent.RESOLVE_AGAIN)
         job.due = desk.now
         job.attempt = 0
@@ -132,7 +149,10 @@ def resolve_again(number: int, job_id: int, uid: int) -> Act:
             how="send_again",
             uid=uid,
         )
-        return Done(text=f"order {number} is sent to {job.account} again", order=number, jobs=(job_id,))
+        again = f"order {number} is sent to {job.account} again"
+        if job.kind is JobKind.SEND_MAIL:
+            again = f"the buyer of order {number} is thanked by mail again"
+        return Done(text=again, order=number, jobs=(job_id,))
 
     return act
 
@@ -188,6 +208,16 @@ def pause(name: str, uid: int, *, paused: bool) -> Act:
         desk.batch.add("pause_account", paused, name)
         desk.note(Kind.ACCOUNT_PAUSED if paused else Kind.ACCOUNT_RESUMED, account=name, uid=uid)
         return Done(text=f"{name} is paused: nothing is asked of it" if paused else f"{name} goes on")
+
+    return act
+
+
+def switch_thanks(name: str, *, on: bool) -> Act:
+    """Notes that an account's buyers are thanked by mail from this day on, or no longer; what is noted stays."""
+
+    def act(desk: Desk) -> Done:
+        desk.batch.add("switch_thanks", on, ms(desk.now), name)
+        return Done(text=name)
 
     return act
 
@@ -256,9 +286,13 @@ def _move(case: Case, job: JobRecord, event: JobEvent) -> None:
         raise CommandError("conflict", f"job {job.id}: {error}") from error
 
 
-def _only_adding(job: JobRecord) -> None:
-    if job.kind is not JobKind.ADD_ORDER:
-        raise CommandError("invalid", f"job {job.id} does not add an order: `orderferry retry {job.id}` is safe")
+def _only(job: JobRecord, *kinds: JobKind) -> None:
+    if job.kind in kinds:
+        return
+    if job.kind in ONCE:
+        ways = "` or `".join(remedies(job.id, job.kind, in_doubt=True))
+        raise CommandError("invalid", f"job {job.id} is settled with `{ways}`")
+    raise CommandError("invalid", f"job {job.id} may be done twice: `orderferry retry {job.id}` is safe")
 
 
 def _open_job(case: Case, account: str, kind: JobKind) -> JobRecord | None:

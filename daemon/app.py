@@ -169,7 +169,7 @@ class Daemon:
             for account in plan.retuned:
                 self._accounts[account.name].settings = account
                 if account.name in self._pollers:
-                    await self._switch_forwarding(self._accounts[account.name])
+                    await self._note_switches(self._accounts[account.name])
                     self._pollers[account.name].check_again()
             for account in (*plan.added, *plan.reopened):
                 await self._open_account(account)
@@ -220,7 +220,7 @@ class Daemon:
         state.logs_in = Capability.LOGIN in self._accounts.capabilities(name)
         if not await store.fetch("select 1 from account where name = ?", (name,)):
             await rounds.act(acts.add_account(name, settings.platform, settings.role.value))
-        await self._switch_forwarding(state)
+        await self._note_switches(state)
         query = "select added_at, cursor, fetched_at, paused from account where name = ?"
         added_at, cursor, fetched_at, paused = (await store.fetch(query, (name,)))[0]
         state.added_at = when(added_at)
@@ -230,11 +230,17 @@ class Daemon:
             self._accounts.pause(state, paused=True)
         self._pollers[name] = Poller(self._accounts, state, rounds, self._clock)
 
-    async def _switch_forwarding(self, state: AccountState) -> None:
-        """Notes since when orders are forwarded into the account: what was ready before is left to the seller."""
-        await self._rounds.act(acts.switch_forwarding(state.name, on=state.forwards))
-        rows = await self._store.fetch("select forwards_since from account where name = ?", (state.name,))
-        state.forwards_since = None if rows[0][0] is None else when(rows[0][0])
+    async def _note_switches(self, state: AccountState) -> None:
+        """Notes since when orders are forwarded into the account, and since when its buyers are thanked.
+
+        What was ready before is left to the seller, and who bought before that day gets no mail.
+        """
+        name, rounds = state.name, self._rounds
+        await rounds.act(acts.switch_forwarding(name, on=state.forwards))
+        await rounds.act(acts.switch_thanks(name, on=state.settings.thank_you))
+        query = "select forwards_since, thanks_since from account where name = ?"
+        since = [None if cell is None else when(cell) for cell in (await self._store.fetch(query, (name,)))[0]]
+        state.forwards_since, state.thanks_since = since
 
     async def _recover(self, store: Store, rounds: Rounds) -> int:
         # the second condition is the index's own: without it every job that there ever was would be read

@@ -17,7 +17,9 @@ import msgspec
 import tomli
 from msgspec import Struct
 
-from daemon.account_settings import SECTIONS, AccountSettings, read_accounts
+from daemon import thank_you
+from daemon.account_settings import SECTIONS, AccountSettings, read_accounts, read_mail
+from daemon.core.routing import MAIL
 from daemon.core.statuses import Ladder, Rules
 from daemon.paths import default_data_dir, default_socket
 from daemon.secret_sources import WrongValueError
@@ -90,11 +92,14 @@ def load(path: Path, platforms: Mapping[str, type[AnyPlatform]], environ: Mappin
     text, mode = _read(path)
     document = _parse(path, text)
     reader = TableReader(path, line_of_each_key(text), environ)
-    reader.check_keys(document, ("daemon", "statuses", "rules", *SECTIONS), ())
+    reader.check_keys(document, ("daemon", "statuses", "rules", *SECTIONS, MAIL), ())
     daemon = _daemon(reader, document.get("daemon", {}), environ)
     statuses = _statuses(reader, document.get("statuses"))
     rules = _rules(reader, document.get("rules", {}), statuses or DEFAULT_STATUSES)
     accounts = read_accounts(reader, document, platforms, [status.key for status in statuses])
+    letters = thank_you.read(reader, document, SECTIONS)
+    mail = read_mail(reader, document.get(MAIL), platforms, letters)
+    accounts += () if mail is None else (mail,)
     if reader.problems or daemon is None:
         raise ConfigError(tuple(sorted(reader.problems, key=lambda problem: problem.line or 0)))
     _warn(reader, accounts, others_can_read=bool(mode & (stat.S_IRGRP | stat.S_IROTH)))
@@ -225,6 +230,8 @@ def _text(reader: TableReader, raw: object, at: KeyPath) -> str | None:
 
 def _warn(reader: TableReader, accounts: tuple[AccountSettings, ...], *, others_can_read: bool) -> None:
     shops = [account for account in accounts if account.role is Role.SHOP]
+    if any(account.role is Role.MAIL for account in accounts) and not any(one.thank_you for one in accounts):
+        reader.warn((MAIL,), "no account has thank_you = true, so no mail is sent")
     if not accounts:
         reader.warn((), "no account is set up, so there is nothing to do; add [marketplaces.NAME] and [shops.NAME]")
     elif not shops:

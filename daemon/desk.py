@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from daemon.core.intake import Known
-from daemon.core.job import JobEvent, JobKind, JobState
+from daemon.core.job import ONCE, JobEvent, JobKind, JobState
 from daemon.core.journal import Data, Entry, Kind, Scalar
 from daemon.core.routing import NewJob, Target, reconcile
 from daemon.core.statuses import Happening, Ladder
@@ -161,7 +161,7 @@ class Desk:
         )
         case.jobs[job.id] = job
         case.jobs_changed.add(job.id)
-        if job.kind is JobKind.ADD_ORDER and self._forgotten(case):
+        if job.kind in ONCE and self._forgotten(case):
             self._doubt(case, job)
         self.note_job(
             Kind.JOB_MADE,
@@ -172,17 +172,19 @@ class Desk:
         return job
 
     def _forgotten(self, case: Case) -> bool:
-        """Whether the order may have been forwarded in the time that a restored store knows nothing of."""
+        """Whether the order may have been sent on in the time that a restored store knows nothing of."""
         restored_at = self.store.restored_at
         return restored_at is not None and case.order.ordered_at < restored_at
 
     def _doubt(self, case: Case, job: JobRecord) -> None:
         """As if it had been sent long ago and its answer lost: it is looked up first, or a person decides."""
-        can_find = Capability.FIND_ORDER in self.targets[job.account].capabilities
+        adds = job.kind is JobKind.ADD_ORDER
+        can_find = adds and Capability.FIND_ORDER in self.targets[job.account].capabilities
         job.go(JobEvent.CLAIM)
         job.go(JobEvent.DOUBT if can_find else JobEvent.GIVE_UP)
         job.sent_at, job.doubt_at = case.order.ordered_at, case.order.ordered_at - LONG_AGO
-        job.reason = "the store was put back from a backup: the shop may have this order already"
+        may_be = "the shop may have this order already" if adds else "this mail may have gone out already"
+        job.reason = f"the store was put back from a backup: {may_be}"
 
     def route(self) -> None:
         """Makes the jobs that the touched orders owe now, and drops those that they don't."""

@@ -18,13 +18,25 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from daemon.accounts import Accounts, AccountState, Turn, tell_turn
-from daemon.core import forwarding
+from daemon.core import forwarding, thanking
 from daemon.core.job import JobKind, JobState
 from daemon.core.maps import Unmapped
 from daemon.core.retry import AlreadyThereError, Cause, Failure, classify
 from daemon.outcomes import Outcome, Said
 from daemon.round import Claimed, FatalStoreError, Room, Rounds
-from orderferry import Capability, Clock, ForwardOrder, Malformed, OrderRef, Parcel, PaymentState, ShopOrder
+from orderferry import (
+    Capability,
+    Clock,
+    ForwardOrder,
+    Mail,
+    Malformed,
+    Order,
+    OrderRef,
+    Parcel,
+    PaymentState,
+    Rejected,
+    ShopOrder,
+)
 
 log = structlog.get_logger("orderferry.dispatcher")
 
@@ -261,6 +273,9 @@ class Dispatcher:
             return None if found is None else _shop_order(found), Said(status=job.told_status, paid=job.told_paid)
         if order is None:
             raise Malformed("the stored order can't be read; is this the key that it was sealed with?")
+        if job.kind is JobKind.SEND_MAIL:
+            await ask(state.name, "send_mail", mail=self._mail(state, claimed, order))
+            return None, Said()
         if job.kind is JobKind.ADD_ORDER:
             told = forwarding.build(
                 order,
@@ -316,6 +331,12 @@ class Dispatcher:
         parcels = tuple(Parcel(carrier=carrier, number=number) for carrier, number in claimed.parcels)
         await ask(state.name, "set_tracking", ref=ref, parcels=parcels)
         return Said(parcels=frozenset(parcel.number for parcel in parcels))
+
+    def _mail(self, state: AccountState, claimed: Claimed, order: Order) -> Mail:
+        name, letters = claimed.source, state.settings.letters
+        if letters is None or name not in self._accounts or not self._accounts[name].settings.thank_you:
+            raise Rejected(f"buyers of {name} are thanked no more: thank_you is not set for it")
+        return thanking.thank(order, letters, mark=self._reference(claimed), account=name, paid=claimed.paid)
 
     def _reference(self, claimed: Claimed) -> str:
         return forwarding.reference(self._prefix, claimed.source, claimed.external_id)

@@ -17,6 +17,7 @@ from daemon.views import (
     Done,
     FetchProgress,
 )
+from orderferry import Role
 
 NUMBER = re.compile(r"[\w\- ().]{1,64}")
 
@@ -36,7 +37,7 @@ class Hub(HubReads):
         """Fetches now from these accounts, all at once; yields progress until each is done."""
         for name in names:
             self._running(name)
-        chosen = list(names) or list(self._pollers)
+        chosen = list(names) or [name for name in self._pollers if self._accounts[name].settings.role is not Role.MAIL]
         lines: asyncio.Queue[FetchProgress | None] = asyncio.Queue()
 
         async def one(name: str) -> None:
@@ -69,11 +70,15 @@ class Hub(HubReads):
         number = await self._order_of(job)
         return await self._rounds.act(acts.retry(number, job, uid), [number])
 
-    async def resolve(self, job: int, *, shop_order: str | None, send_again: bool, uid: int) -> Done:
+    async def resolve(self, job: int, *, shop_order: str | None, sent: bool, send_again: bool, uid: int) -> Done:
         """Settles a doubt by hand."""
-        if (shop_order is None) == (not send_again):
-            raise CommandError("invalid", "say either which order of the shop it is, or that it is to be sent again")
+        if [shop_order is not None, sent, send_again].count(True) != 1:
+            raise CommandError(
+                "invalid", "say one: which order of the shop it is, that it was sent, or to send it again"
+            )
         number = await self._order_of(job)
+        if sent:
+            return await self._rounds.act(acts.resolve_sent(number, job, uid), [number])
         if shop_order is None:
             return await self._rounds.act(acts.resolve_again(number, job, uid), [number])
         row = await self._reader.row(number)

@@ -9,7 +9,7 @@ from msgspec import Struct
 from daemon.core.job import JobEvent, JobKind, JobState, remedy
 from daemon.core.journal import Kind
 from daemon.core.maps import Unmapped
-from daemon.core.retry import Cause, Failure, Verdict, after_failure, after_look, next_look
+from daemon.core.retry import Cause, Failure, Verdict, after_failure, after_look, leaves_doubt, next_look
 from daemon.desk import Desk, Needs
 from daemon.store.case import Case, JobRecord, LinkRecord, ms
 from orderferry import ShopOrder
@@ -77,6 +77,9 @@ def _succeeded(desk: Desk, case: Case, job: JobRecord, outcome: Outcome) -> None
     job.reason = None
     if job.kind is JobKind.ADD_ORDER and outcome.shop_order is not None:
         _linked(desk, case, job, outcome, outcome.shop_order)
+        return
+    if job.kind is JobKind.SEND_MAIL:
+        desk.note_job(Kind.JOB_DONE, job, attempt=job.attempt + 1, sent_at=outcome.sent_at.isoformat())
         return
     link = case.links.get(job.account) or LinkRecord(
         account=job.account,
@@ -157,14 +160,10 @@ def _failed(desk: Desk, case: Case, job: JobRecord, outcome: Outcome, failure: F
         can_find=outcome.can_find,
         others_worked=outcome.others_worked,
     )
-    doubtful = failure.cause in _DOUBTS and job.kind is JobKind.ADD_ORDER
-    job.doubt_at = outcome.ended_at if doubtful else None
+    job.doubt_at = outcome.ended_at if leaves_doubt(failure, job.kind) else None
     if failure.cause is Cause.FOREIGN:
         job.sent_at = None  # nothing was sent: whatever order the seller names has been told nothing by us
     apply_verdict(desk, case, job, verdict, settle=outcome.settle, detail=failure.detail)
-
-
-_DOUBTS = frozenset({Cause.UNSURE, Cause.BUG, Cause.FOREIGN})
 
 
 def _looked(desk: Desk, case: Case, job: JobRecord, outcome: Outcome) -> None:
@@ -218,7 +217,7 @@ def apply_verdict(
                 Kind.JOB_PARKED,
                 job,
                 reason=verdict.reason,
-                command=remedy(job.id, in_doubt=job.kind is JobKind.ADD_ORDER and job.doubt_at is not None),
+                command=remedy(job.id, job.kind, in_doubt=job.doubt_at is not None),
                 detail=detail,
             )
         case JobState.WAITING:

@@ -12,8 +12,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from daemon.core.intake import Known, Verdict, changed_fields, compare, latest, replaced_by
-from daemon.core.job import JobKind, JobState
+from daemon.core.job import JobEvent, JobKind, JobState
 from daemon.core.journal import Kind
+from daemon.core.routing import MAIL, NewJob
 from daemon.core.statuses import Happening
 from daemon.desk import Desk, Needs
 from daemon.store.case import Case, OrderRecord, ms
@@ -148,6 +149,7 @@ def _take_new(desk: Desk, received: Received, fetched: Fetched) -> None:
             shipped=order.shipped,
             ships_itself=order.ships_itself,
             ready_at=desk.now if order.stage is Stage.READY else None,
+            has_email=bool(order.buyer.email),
         ),
         document=order,
         new=True,
@@ -198,6 +200,7 @@ def _take_changed(desk: Desk, received: Received, case: Case, fetched: Fetched) 
     record.total = str(order.total)
     record.shipped = order.shipped
     record.ships_itself = order.ships_itself
+    record.has_email = bool(order.buyer.email)
     newly_paid = False
     if before is None or before.paid != order.paid:
         newly_paid = order.paid and not record.paid
@@ -269,12 +272,27 @@ def _merge(desk: Desk, received: Received, case: Case, order: Order) -> None:
         other.changed = True
         desk.touch(other)
         desk.note(Kind.ORDER_MERGED, order=gone.id, account=received.account, into=case.order.id)
+        _take_thanks(desk, case, other)
         desk.happened(other, Happening.CANCELLED)
         if other.links:
             shops = ", ".join(sorted(name for name in other.links if name != other.order.account))
             desk.warn(other, f"it had already been forwarded to {shops} when it was merged; it is cancelled there")
     for line in order.lines:
         desk.owners[received.account, line.id] = _as_known(case)
+
+
+def _take_thanks(desk: Desk, case: Case, gone: Case) -> None:
+    """A buyer who was thanked for an order, or may have been, gets no other mail for the one that takes its place."""
+    went_out = any(
+        job.kind is JobKind.SEND_MAIL and (job.state in {JobState.DONE, JobState.SENDING} or job.doubt_at is not None)
+        for job in gone.jobs.values()
+    )
+    if went_out and not case.state().thanked:
+        why = f"the buyer was thanked for order {gone.order.id}, which was merged into this one"
+        job = desk.make_job(case, NewJob(account=MAIL, kind=JobKind.SEND_MAIL, due=desk.now, why="the order is ready"))
+        case.move(job, JobEvent.CANCEL)
+        job.reason = why
+        desk.note_job(Kind.JOB_CANCELLED, job, why=why)
 
 
 def _as_known(case: Case) -> Known:

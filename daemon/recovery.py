@@ -43,7 +43,12 @@ def _settle(desk: Desk, case: Case, job: JobRecord, accounts: Accounts) -> None:
     job.first_tried = job.first_tried or sent_at
     known = job.account in accounts
     settle = accounts[job.account].settings.settle if known else LEASE
-    if job.kind is not JobKind.ADD_ORDER:
+    if job.kind is JobKind.SEND_MAIL:
+        job.doubt_at = sent_at
+        verdict = Verdict(
+            event=JobEvent.GIVE_UP, due=desk.now, reason=f"{ENDED}: nobody knows whether the mail went out"
+        )
+    elif job.kind is not JobKind.ADD_ORDER:
         verdict = Verdict(event=JobEvent.POSTPONE, due=desk.now, reason=ENDED, counts=False)
     elif known and accounts.running(accounts[job.account]) and not _can_find(accounts, job.account):
         job.doubt_at = sent_at

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from daemon.core.differences import differences
-from daemon.core.job import JobKind, JobState, remedy
+from daemon.core.job import JobState, remedy
 from daemon.core.journal import Entry
 from daemon.core.story import Subject, tell
 from daemon.store.case import when
@@ -104,7 +104,6 @@ def link_view(row: Any) -> LinkView:  # a sqlite row
 def job_view(row: Any) -> JobView:  # a sqlite row
     """A row of `Reader.jobs`, with the command that helps where it is stuck."""
     stuck = row[5] in {JobState.PARKED.value, JobState.UNSURE.value}
-    in_doubt = row[4] == JobKind.ADD_ORDER.value and row[11] is not None
     return JobView(
         id=row[0],
         order=row[1],
@@ -117,7 +116,7 @@ def job_view(row: Any) -> JobView:  # a sqlite row
         made_at=when(row[8]),
         sent_at=None if row[9] is None else when(row[9]),
         reason=row[10],
-        remedy=remedy(row[0], in_doubt=in_doubt) if stuck else None,
+        remedy=remedy(row[0], row[4], in_doubt=row[11] is not None) if stuck else None,
     )
 
 

@@ -96,18 +96,21 @@ def retry(ctx: click.Context, job: int, *, as_json: bool) -> None:
 @click.command()
 @click.argument("job", type=click.IntRange(min=0), shell_complete=completing.jobs)
 @click.option("--shop-order", metavar="N", help="The order is in the shop, as the shop's order N.")
-@click.option("--send-again", is_flag=True, help="The order is not in the shop: send it again.")
+@click.option("--sent", is_flag=True, help="The mail went out.")
+@click.option("--send-again", is_flag=True, help="The order is not in the shop, or the mail did not go out: send it.")
 @socket_option
 @json_option
 @click.pass_context
-def resolve(ctx: click.Context, job: int, *, shop_order: str | None, send_again: bool, as_json: bool) -> None:
+def resolve(
+    ctx: click.Context, job: int, *, shop_order: str | None, sent: bool, send_again: bool, as_json: bool
+) -> None:
     """Settle by hand what nobody knows about JOB.
 
-    Look into the shop first: an order that is there and is sent again stands there twice.
+    Look into the shop first, or for a mail at your mail server: what is there and is sent again is there twice.
     """
-    if (shop_order is not None) == send_again:
-        raise click.UsageError("say what you found in the shop: either --shop-order N, or --send-again")
-    body = {"shop_order": shop_order, "send_again": send_again}
+    if [shop_order is not None, sent, send_again].count(True) != 1:
+        raise click.UsageError("say what you found: --shop-order N or --send-again; for a mail --sent or --send-again")
+    body = {"shop_order": shop_order, "sent": sent, "send_again": send_again}
     _give(ctx, "jobs", str(job), "resolve", body=body, as_json=as_json)
 
 

@@ -110,8 +110,8 @@ def accounts(ctx: click.Context, name: str | None, *, as_json: bool) -> None:
                 one["health"],
                 one["orders"],
                 one["parked_jobs"],
-                words.when(one["last_fetch"]),
-                words.when(one["next_fetch"]),
+                words.when(one["last_fetch"]) if one["role"] != "mail" else "",
+                words.when(one["next_fetch"]) if one["role"] != "mail" else "",
             )
             for one in answer.value
         ],

@@ -167,9 +167,15 @@ def account_lines(one: Mapping[str, Any], unmapped: list[Mapping[str, Any]], mos
             ("health", one["health"] + (f": {one['problem']}" if one["problem"] else "")),
             ("what helps", one["remedy"]),
             ("held until", words.when(one["held_until"]) if one["held_until"] else None),
-            ("last fetch", words.when(one["last_fetch"], seconds=True)),
-            ("next fetch", words.when(one["next_fetch"], seconds=True)),
-            ("orders", one["orders"]),
+            *(
+                [
+                    ("last fetch", words.when(one["last_fetch"], seconds=True)),
+                    ("next fetch", words.when(one["next_fetch"], seconds=True)),
+                    ("orders", one["orders"]),
+                ]
+                if one["role"] != "mail"
+                else []
+            ),
             ("jobs", f"{one['unfinished_jobs']} unfinished, {one['parked_jobs']} parked"),
             ("can", ", ".join(one["capabilities"]) or "nothing"),
             *(("can't", f"{flag}: {why}") for flag, why in one["missing"].items()),

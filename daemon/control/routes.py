@@ -111,14 +111,17 @@ class ParcelBody(Body, frozen=True, kw_only=True):
 
 
 class ResolveBody(Body, frozen=True, kw_only=True):
-    """What the person found in the shop: its order's number, or that it isn't there and may be sent again."""
+    """What the person found: the shop's order, that the mail went out, or neither, so that it may be sent again."""
 
     shop_order: str | None = None
+    sent: bool = False
     send_again: bool = False
 
     def __post_init__(self) -> None:
-        if (self.shop_order is not None) == self.send_again:
-            raise ValueError("give either `shop_order`, the shop's order that was found, or `send_again`: true")
+        if [self.shop_order is not None, self.sent, self.send_again].count(True) != 1:
+            raise ValueError(
+                "give one: `shop_order`, the shop's order that was found; `sent`: true, for a mail; `send_again`: true"
+            )
 
 
 class Route(Struct, frozen=True, kw_only=True):

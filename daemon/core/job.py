@@ -17,6 +17,9 @@ them wait and go again. They carry no value: such a job means "bring this accoun
 holds at the moment when it is sent. So an order never has two of a kind for one account, and several changes that
 wait become one call with the newest value.
 
+A mail can't be taken back either, and no mail server can be asked whether it had one. So a doubt about a mail is
+settled by nobody but a person: it is parked at once, and an order has one such job in its life.
+
     WAITING ──claim──▶ SENDING ──succeed──▶ DONE
        ▲  ▲               │ ├────postpone──▶ WAITING (later)
        │  │               │ ├────reject────▶ PARKED ◀──give_up── WAITING, UNSURE
@@ -39,6 +42,7 @@ class JobKind(StrEnum):
     SET_STATUS = "set_status"
     SET_PAYMENT = "set_payment"
     SET_TRACKING = "set_tracking"
+    SEND_MAIL = "send_mail"
 
 
 class JobState(StrEnum):
@@ -100,6 +104,9 @@ TRANSITIONS: Mapping[tuple[JobState, JobEvent], JobState] = MappingProxyType(
     }
 )
 
+ONCE: frozenset[JobKind] = frozenset({JobKind.ADD_ORDER, JobKind.SEND_MAIL})
+"""Kinds whose doubt must not be settled by simply doing them again."""
+
 OPEN: frozenset[JobState] = frozenset({_S.WAITING, _S.SENDING, _S.UNSURE})
 """States in which the job will still do something by itself."""
 
@@ -119,8 +126,14 @@ def after(state: JobState, event: JobEvent) -> JobState:
         raise ImpossibleError(f"a job that is {state} can't {event.replace('_', ' ')}") from None
 
 
-def remedy(job: int, *, in_doubt: bool) -> str:
-    """The command that resolves a job that is stuck; a doubtful one must not simply be tried again."""
-    if in_doubt:
-        return f"orderferry resolve {job} --shop-order N, or orderferry resolve {job} --send-again"
-    return f"orderferry retry {job}"
+def remedies(job: int, kind: str, *, in_doubt: bool) -> tuple[str, ...]:
+    """The commands that resolve a job that is stuck; a doubtful one must not simply be tried again."""
+    if kind in ONCE and in_doubt:
+        found = "--sent" if kind == JobKind.SEND_MAIL else "--shop-order N"
+        return (f"orderferry resolve {job} {found}", f"orderferry resolve {job} --send-again")
+    return (f"orderferry retry {job}",)
+
+
+def remedy(job: int, kind: str, *, in_doubt: bool) -> str:
+    """The same as a sentence's end."""
+    return ", or ".join(remedies(job, kind, in_doubt=in_doubt))

@@ -42,7 +42,7 @@ class Kind(StrEnum):
     JOB_PARKED = "job_parked"  # what reason command
     JOB_CANCELLED = "job_cancelled"  # what why
     JOB_RETRIED = "job_retried"  # what uid
-    JOB_RESOLVED = "job_resolved"  # what how shop_order uid
+    JOB_RESOLVED = "job_resolved"  # what how (found, sent, send_again) shop_order uid
 
     # accounts
     ACCOUNT_DOWN = "account_down"  # error until

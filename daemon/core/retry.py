@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from daemon.core.job import JobEvent, JobKind
+from daemon.core.job import ONCE, JobEvent, JobKind
 from orderferry import Malformed, NeedsLogin, RateLimited, Rejected, Unavailable, Unsure
 
 TRIES = 8
@@ -103,6 +103,11 @@ def backoff(tries: int, longest: float, draw: float) -> float:
     return middle * (0.75 + draw / 2)
 
 
+def leaves_doubt(failure: Failure, kind: JobKind) -> bool:
+    """Whether doing it again could do what must not be done twice: the call, or something else, may have done it."""
+    return kind in ONCE and failure.cause in {Cause.UNSURE, Cause.BUG, Cause.FOREIGN}
+
+
 def after_failure(
     failure: Failure,
     kind: JobKind,
@@ -119,14 +124,16 @@ def after_failure(
     `others_worked` says that the account has done something else since this job first failed: then an account that is
     "unavailable" for this job alone is the job's own trouble, and counts.
     """
-    doubtful = failure.cause is Cause.UNSURE or failure.cause is Cause.BUG
-    if kind is JobKind.ADD_ORDER and doubtful:
+    if failure.cause in {Cause.REJECTED, Cause.MALFORMED, Cause.FOREIGN}:
+        return Verdict(event=JobEvent.REJECT, due=now, reason=failure.message)
+    if kind is JobKind.SEND_MAIL and leaves_doubt(failure, kind):
+        reason = f"nobody knows whether the mail went out: {failure.message}"
+        return Verdict(event=JobEvent.GIVE_UP, due=now, reason=reason)
+    if leaves_doubt(failure, kind):
         if not can_find:
             reason = f"nobody knows whether the shop has the order, and it can't be searched: {failure.message}"
             return Verdict(event=JobEvent.GIVE_UP, due=now, reason=reason)
         return Verdict(event=JobEvent.DOUBT, due=now + FIRST_LOOK, reason=failure.message)
-    if failure.cause in {Cause.REJECTED, Cause.MALFORMED, Cause.FOREIGN}:
-        return Verdict(event=JobEvent.REJECT, due=now, reason=failure.message)
     if failure.of_account and not (failure.cause is Cause.UNAVAILABLE and others_worked):
         return Verdict(event=JobEvent.POSTPONE, due=now, reason=failure.message, counts=False)
     tries = BUG_TRIES if failure.cause is Cause.BUG else TRIES

@@ -16,6 +16,9 @@ from daemon.core.job import JobEvent, JobKind, JobState
 from daemon.core.ticking import FOUR_HOURLY, HOURLY, IMMEDIATE, Every, next_tick
 from orderferry import Capability, Role, Stage
 
+MAIL = "mail"
+"""The account that is the seller's mail server: config.toml has one such section, and it has no name of its own."""
+
 
 class Sync(Struct, frozen=True, kw_only=True):
     """How often an account is told each of the three things that are kept in step."""
@@ -30,7 +33,8 @@ class Target(Struct, frozen=True, kw_only=True):
 
     `missing` says why it lacks a capability that its platform has, by the flag's name. `fetched_status` is the hub's
     status of the orders that are fetched from it, `fetches` whether that happens by itself. `forwards_since` is when
-    forwarding into it was switched on; `forward_since` is about the orders that come from it.
+    forwarding into it was switched on; `forward_since` is about the orders that come from it. `thanks_since` is when
+    its buyers began to get a mail for an order; None where they get none.
     """
 
     name: str
@@ -46,6 +50,7 @@ class Target(Struct, frozen=True, kw_only=True):
     forward_marketplace_stock: bool = False
     forward_since: datetime | None = None
     forwards_since: datetime | None = None
+    thanks_since: datetime | None = None
     added_at: datetime
 
     def why_not(self, *flags: Capability) -> str | None:
@@ -82,7 +87,8 @@ class Owed(Struct, frozen=True, kw_only=True):
 class State(Struct, frozen=True, kw_only=True):
     """An order with all that matters for its jobs; `told` is by account, for those where the order stands.
 
-    `ready_at` is when the hub first saw it ready.
+    `ready_at` is when the hub first saw it ready. `has_email` says that the buyer's address is known, `thanked` that
+    there is or was a mail for the order.
     """
 
     account: str
@@ -94,6 +100,8 @@ class State(Struct, frozen=True, kw_only=True):
     parcels: frozenset[str] = frozenset()
     shipped: bool = False
     ships_itself: bool = False
+    has_email: bool = False
+    thanked: bool = False
     told: Mapping[str, Told] = {}
     owed: tuple[Owed, ...] = ()
 
@@ -228,7 +236,7 @@ def reconcile(state: State, targets: Mapping[str, Target], now: datetime) -> Pla
     """The jobs to make and to drop so that every account gets to know what the hub knows."""
     source = targets.get(state.account)
     held = holds_back(state, source) if source is not None and state.stage is Stage.READY else None
-    steps: list[NewJob | Drop] = []
+    steps: list[NewJob | Drop] = list(_thanking(state, source, now))
     for target in targets.values():
         told = _told(state, target)
         if told is None:
@@ -240,6 +248,19 @@ def reconcile(state: State, targets: Mapping[str, Target], now: datetime) -> Pla
         drop=tuple(step for step in steps if isinstance(step, Drop)),
         held=held,
     )
+
+
+def _thanking(state: State, source: Target | None, now: datetime) -> Iterator[NewJob | Drop]:
+    """The one mail of an order that was bought since its account's buyers get one; counted by whole days (UTC)."""
+    for job in state.owed:
+        unsent = job.state in {JobState.WAITING, JobState.PARKED} and not job.doubtful
+        if job.kind is JobKind.SEND_MAIL and unsent and state.stage in _GONE:
+            yield Drop(job=job.id, event=JobEvent.CANCEL, why=f"the order is {state.stage}")
+    since = source.thanks_since if source is not None else None
+    if since is None or state.thanked or state.stage is not Stage.READY or not state.has_email:
+        return
+    if state.ordered_at.date() >= since.date():
+        yield NewJob(account=MAIL, kind=JobKind.SEND_MAIL, due=now, why="the order is ready")
 
 
 def _owed(state: State, target: Target) -> Mapping[JobKind, Owed]:
@@ -272,6 +293,7 @@ def _adding(state: State, target: Target, held: str | None, now: datetime) -> It
         yield Drop(job=job.id, event=JobEvent.CANCEL, why=why_not)
 
 
+_GONE = frozenset({Stage.CANCELLED, Stage.MERGED})
 _UNWANTED = {
     Stage.CANCELLED: "the order was cancelled before it was forwarded",
     Stage.MERGED: "the order was merged into another one, which carries its lines",
@@ -282,7 +304,7 @@ def _keeping(state: State, target: Target, told: Told, now: datetime) -> Iterato
     applies, owed = syncs(target), _owed(state, target)
     at_source = target.name == state.account
     wanted = target.statuses.get(state.status)
-    gone = state.stage in {Stage.CANCELLED, Stage.MERGED}
+    gone = state.stage in _GONE
     differs = {
         JobKind.SET_STATUS: wanted is not None and wanted != told.status and not (at_source and gone),
         JobKind.SET_PAYMENT: state.paid != bool(told.paid) and not at_source,

@@ -22,7 +22,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from daemon.core.job import JobKind, JobState
+from daemon.core.job import ONCE, JobKind, JobState, remedies
 from daemon.core.journal import Entry, Kind
 from daemon.core.telling import again, doing, sentence
 from orderferry import Stage
@@ -185,8 +185,8 @@ def _commands_in(remedy: str | None, name: str) -> tuple[str, ...]:
 
 
 def _in_doubt(job: JobFacts, entries: Sequence[Entry]) -> bool:
-    """Whether nobody knows if the shop has the order: then a simple retry could double it."""
-    if job.kind != JobKind.ADD_ORDER:
+    """Whether nobody knows if it was done: then a simple retry could do it twice."""
+    if job.kind not in ONCE:
         return False
     if job.state == JobState.UNSURE:
         return True
@@ -201,6 +201,8 @@ def _coming(job: JobFacts, trouble: _Trouble, now: datetime, *, doubtful: bool) 
     what = f"Job {job.id}, to {doing(job.kind, job.account)},"
     why = f": {job.reason}" if job.reason else ""
     match job.state:
+        case JobState.PARKED if doubtful and job.kind == JobKind.SEND_MAIL:
+            return f"{what} waits for you{why}. Look first whether it went out: sent again, it would come twice."
         case JobState.PARKED if doubtful:
             return f"{what} waits for you{why}. Look into {job.account} first, since sending it again could double it."
         case JobState.PARKED:
@@ -220,11 +222,8 @@ def _coming(job: JobFacts, trouble: _Trouble, now: datetime, *, doubtful: bool) 
 
 
 def _commands(job: JobFacts, *, doubtful: bool) -> tuple[str, ...]:
-    if doubtful:
-        return (f"orderferry resolve {job.id} --shop-order N", f"orderferry resolve {job.id} --send-again")
-    if job.state == JobState.PARKED:
-        return (f"orderferry retry {job.id}",)
-    return ()
+    stuck = doubtful or job.state == JobState.PARKED
+    return remedies(job.id, job.kind, in_doubt=doubtful) if stuck else ()
 
 
 def _by_hand(

@@ -27,6 +27,7 @@ def doing(kind: str, account: str) -> str:
         JobKind.SET_STATUS: f"tell {account} its status",
         JobKind.SET_PAYMENT: f"tell {account} whether it is paid",
         JobKind.SET_TRACKING: f"tell {account} its parcels",
+        JobKind.SEND_MAIL: "thank the buyer by mail",
     }
     return words.get(JobKind(kind)) or kind if kind in set(JobKind) else f"do {kind} in {account}"
 
@@ -86,6 +87,10 @@ class _Row:
     @property
     def adds(self) -> bool:
         return self["what"] == JobKind.ADD_ORDER
+
+    @property
+    def mails(self) -> bool:
+        return self["what"] == JobKind.SEND_MAIL
 
     @property
     def who(self) -> str | None:
@@ -173,6 +178,8 @@ def _job_done(row: _Row) -> str:
         stock = row.true("stock_fell")
         fell = "" if stock is None else "; the stock fell" if stock else "; the stock did not fall"
         return f"It is in {row.account}{f' as order {number}' if number else ''}{tries}{total}{fell}"
+    if row.mails:
+        return f"The mail server took the mail that thanks the buyer{tries}"
     told = row["status"] or row["parcels"]
     if row.true("paid") is not None:
         told = "paid" if row.true("paid") else "not paid"
@@ -210,6 +217,10 @@ def _job_resolved(row: _Row) -> str:
     who = _capital(row.who or "somebody")
     if row["shop_order"]:
         return f"{who} found it in {row.account} as order {row['shop_order']}, which settles {row.job.lower()}"
+    if row["how"] == "sent":
+        return f"{who} told us that the mail went out, which settles {row.job.lower()}"
+    if row["how"] == "send_again" and row.mails:
+        return f"{who} told us that the mail did not go out, so {row.job.lower()} sends it again"
     if row["how"] == "send_again":
         return f"{who} looked: it is not in {row.account}, so {row.job.lower()} sends it again"
     return f"{who} settled {row.job.lower()}"

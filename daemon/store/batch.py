@@ -26,12 +26,13 @@ _OPEN = "state in ('waiting', 'sending', 'unsure')"
 STATEMENTS: dict[str, Statement] = {
     "add_order": Statement(
         "insert into orders (id, account, external_id, digest, stage, status, ordered_at, updated_at, first_seen,"
-        " total, paid, shipped, ships_itself, held, merged_into, warnings, ready_at)"
-        " values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+        " total, paid, shipped, ships_itself, has_email, held, merged_into, warnings, ready_at)"
+        " values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
     ),
     "change_order": Statement(
         "update orders set digest = ?, stage = ?, status = ?, ordered_at = ?, updated_at = ?, total = ?, paid = ?,"
-        " shipped = ?, ships_itself = ?, held = ?, merged_into = ?, warnings = ?, ready_at = ? where id = ?",
+        " shipped = ?, ships_itself = ?, has_email = ?, held = ?, merged_into = ?, warnings = ?, ready_at = ?"
+        " where id = ?",
         exact=True,
     ),
     "write_document": Statement("insert or replace into document (order_id, body) values (?,?)"),
@@ -86,6 +87,9 @@ STATEMENTS: dict[str, Statement] = {
         exact=True,
     ),
     "move_cursor": Statement("update account set cursor = ?, fetched_at = ? where name = ?", exact=True),
+    "switch_thanks": Statement(
+        "update account set thanks_since = case when ? then coalesce(thanks_since, ?) end where name = ?", exact=True
+    ),
     "pause_account": Statement("update account set paused = ? where name = ?", exact=True),
     "set_meta": Statement("insert or replace into meta (key, value) values (?,?)"),
     "journal": Statement("insert into journal (id, at, kind, order_id, account, job, data) values (?,?,?,?,?,?,?)"),

@@ -46,6 +46,7 @@ class OrderRecord(Struct, kw_only=True):
     paid: bool
     shipped: bool
     ships_itself: bool
+    has_email: bool = False
     held: str | None = None
     merged_into: int | None = None
     warnings: int = 0
@@ -103,7 +104,7 @@ class JobRecord(Struct, kw_only=True):
 
 
 class Case(Struct, kw_only=True):
-    """An order, its links by account, its unfinished and newest jobs by id, its parcels by number."""
+    """An order, its links by account, all its jobs by id, its parcels by number."""
 
     order: OrderRecord
     links: dict[str, LinkRecord] = {}
@@ -131,6 +132,8 @@ class Case(Struct, kw_only=True):
             parcels=frozenset(self.parcels),
             shipped=order.shipped,
             ships_itself=order.ships_itself,
+            has_email=order.has_email,
+            thanked=any(job.kind is JobKind.SEND_MAIL for job in self.jobs.values()),
             told={
                 name: Told(status=link.told_status, paid=link.told_paid, parcels=link.told_parcels)
                 for name, link in self.links.items()
@@ -186,6 +189,7 @@ class Case(Struct, kw_only=True):
                 order.paid,
                 order.shipped,
                 order.ships_itself,
+                order.has_email,
                 order.held,
                 order.merged_into,
                 order.warnings,
@@ -203,6 +207,7 @@ class Case(Struct, kw_only=True):
                 order.paid,
                 order.shipped,
                 order.ships_itself,
+                order.has_email,
                 order.held,
                 order.merged_into,
                 order.warnings,

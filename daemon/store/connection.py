@@ -156,6 +156,11 @@ def _take_back(connection: sqlite3.Connection) -> None:
         " where kind = 'add_order' and state in ('waiting', 'sending')",
         (now,),
     )
+    connection.execute(
+        "update job set state = 'parked', doubt_at = 0,"
+        " reason = 'the store was put back from a backup: this mail may have gone out already'"
+        " where kind = 'send_mail' and state in ('waiting', 'sending')"
+    )
     connection.execute("commit")
 
 
@@ -182,7 +187,7 @@ def _fill(path: Path) -> None:
                 connection.execute(statement)
         installation = "".join(secrets.choice(_LETTERS) for _ in range(8))
         connection.execute("insert into meta values ('installation', ?), ('epoch', '1')", (installation,))
-        connection.execute(f"pragma user_version = {len(_migrations())}")
+        connection.execute(f"pragma user_version = {_migrations()[-1][0]}")
         connection.execute("commit")
     finally:
         connection.close()

@@ -265,10 +265,11 @@ def _order(row: Any) -> OrderRecord:  # a sqlite row
         paid=bool(row[10]),
         shipped=bool(row[11]),
         ships_itself=bool(row[12]),
-        held=row[13],
-        merged_into=row[14],
-        warnings=row[15],
-        ready_at=_maybe(row[16]),
+        has_email=bool(row[13]),
+        held=row[14],
+        merged_into=row[15],
+        warnings=row[16],
+        ready_at=_maybe(row[17]),
     )
 
 
@@ -317,7 +318,7 @@ def _link(row: Any) -> LinkRecord:  # a sqlite row
 
 ORDER_COLUMNS = (
     "o.id, o.account, o.external_id, o.digest, o.stage, o.status, o.ordered_at, o.updated_at, o.first_seen, o.total,"
-    " o.paid, o.shipped, o.ships_itself, o.held, o.merged_into, o.warnings, o.ready_at"
+    " o.paid, o.shipped, o.ships_itself, o.has_email, o.held, o.merged_into, o.warnings, o.ready_at"
 )
 _JOB_COLUMNS = (
     "job.id, job.order_id, job.account, job.kind, job.state, job.due, job.attempt, job.made_at, job.first_tried,"

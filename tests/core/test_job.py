@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.core.job import FINAL, OPEN, TRANSITIONS, ImpossibleError, JobEvent, JobState, after, remedy
+from daemon.core.job import FINAL, ONCE, OPEN, TRANSITIONS, ImpossibleError, JobEvent, JobKind, JobState, after, remedy
 
 
 @pytest.mark.parametrize(("state", "event"), [(state, event) for state in JobState for event in JobEvent])
@@ -59,5 +59,8 @@ def test_any_history_stays_inside_the_table(events: list[JobEvent]) -> None:
 
 
 def test_the_remedy_of_a_doubt_is_never_a_plain_retry() -> None:
-    assert "retry" not in remedy(7, in_doubt=True)
-    assert remedy(7, in_doubt=False) == "orderferry retry 7"
+    for kind in JobKind:
+        assert ("retry" in remedy(7, kind, in_doubt=True)) is (kind not in ONCE)
+        assert remedy(7, kind, in_doubt=False) == "orderferry retry 7"
+    assert "--sent" in remedy(7, JobKind.SEND_MAIL, in_doubt=True)
+    assert "--shop-order N" in remedy(7, JobKind.ADD_ORDER, in_doubt=True)

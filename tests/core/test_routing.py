@@ -268,3 +268,50 @@ def test_what_was_ready_before_forwarding_was_switched_on_is_left_to_the_seller(
     assert made(after, {"shop": shop}) == [("shop", JobKind.ADD_ORDER)]
     by_hand = Owed(id=1, account="shop", kind=JobKind.ADD_ORDER, state=JobState.WAITING, by_hand=True)
     assert reconcile(replace(before, owed=(by_hand,)), {"shop": shop}, T0).drop == ()
+
+
+THANKING = {**TARGETS, "allegro": replace(ALLEGRO, thanks_since=T0)}
+
+
+def mails(given_state: State, targets: dict[str, Target] | None = None) -> list[tuple[str, JobKind]]:
+    return [job for job in made(given_state, targets or THANKING) if job[1] is JobKind.SEND_MAIL]
+
+
+def test_a_ready_order_is_thanked_for_where_its_account_says_so() -> None:
+    assert mails(state(has_email=True)) == [("mail", JobKind.SEND_MAIL)]
+    assert mails(state(has_email=True), TARGETS) == []
+    assert mails(state(has_email=True, account="shop")) == []
+    assert mails(state(has_email=True, account="gone")) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"has_email": False},
+        {"thanked": True},
+        {"stage": Stage.PLACED},
+        {"stage": Stage.CANCELLED},
+        {"stage": Stage.MERGED},
+        {"ordered_at": T0.replace(hour=0) - timedelta(microseconds=1)},
+    ],
+)
+def test_it_is_not_thanked_for_otherwise(changes: dict[str, Any]) -> None:
+    assert mails(state(**{"has_email": True, **changes})) == []
+
+
+def test_an_order_of_the_first_day_is_thanked_for_also_from_its_beginning() -> None:
+    assert mails(state(has_email=True, ordered_at=T0.replace(hour=0)))
+
+
+@pytest.mark.parametrize("stage", list(Stage))
+@pytest.mark.parametrize("job_state", [JobState.WAITING, JobState.SENDING, JobState.UNSURE, JobState.PARKED])
+@pytest.mark.parametrize("doubtful", [True, False])
+def test_a_mail_is_dropped_where_the_order_is_gone_and_it_certainly_did_not_go_out(
+    stage: Stage, job_state: JobState, *, doubtful: bool
+) -> None:
+    owed = (Owed(id=5, account="mail", kind=JobKind.SEND_MAIL, state=job_state, doubtful=doubtful),)
+    dropped = reconcile(state(stage=stage, has_email=True, thanked=True, owed=owed), THANKING, T0).drop
+    gone = stage in {Stage.CANCELLED, Stage.MERGED}
+    assert [drop.job for drop in dropped] == (
+        [5] if gone and job_state in {JobState.WAITING, JobState.PARKED} and not doubtful else []
+    )

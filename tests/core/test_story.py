@@ -230,19 +230,21 @@ def test_an_order_that_is_over_offers_nothing(stage: Stage) -> None:
 
 
 def test_a_refused_job_is_retried() -> None:
-    told = story(job(JobState.PARKED, reason="the SKU is unknown", remedy=remedy(17, in_doubt=False)))
+    told = story(
+        job(JobState.PARKED, reason="the SKU is unknown", remedy=remedy(17, JobKind.ADD_ORDER, in_doubt=False))
+    )
     assert "waits for you: the SKU is unknown" in told.next[0]
     assert told.commands == ("orderferry retry 17",)
 
 
 def test_a_parked_doubt_is_resolved_and_never_just_retried() -> None:
-    told = story(job(JobState.PARKED, reason="nobody knows", remedy=remedy(17, in_doubt=True)))
+    told = story(job(JobState.PARKED, reason="nobody knows", remedy=remedy(17, JobKind.ADD_ORDER, in_doubt=True)))
     assert "Look into my-shop first" in told.next[0]
     assert told.commands == ("orderferry resolve 17 --shop-order N", "orderferry resolve 17 --send-again")
 
 
 def test_a_parked_doubt_is_known_from_the_journal_too() -> None:
-    parked = row(Kind.JOB_PARKED, 17, what="add_order", command=remedy(17, in_doubt=True))
+    parked = row(Kind.JOB_PARKED, 17, what="add_order", command=remedy(17, JobKind.ADD_ORDER, in_doubt=True))
     told = story(job(JobState.PARKED), entries=(parked,))
     assert told.commands == ("orderferry resolve 17 --shop-order N", "orderferry resolve 17 --send-again")
 
@@ -297,7 +299,7 @@ def test_each_job_kind_has_words() -> None:
     jobs = [job(JobState.WAITING, kind, number) for number, kind in enumerate(JobKind)]
     told = story(*jobs, links=(link(),))
     assert len(set(told.next)) == len(JobKind)
-    assert "4 jobs are under way" in told.summary
+    assert f"{len(JobKind)} jobs are under way" in told.summary
 
 
 class Odd(Struct):
@@ -313,3 +315,50 @@ class Odd(Struct):
 def test_anything_of_the_shape_of_a_job_will_do() -> None:
     subject = Subject(id=1, account="a", external_id="x", stage="ready", status="new")
     assert tell(subject, (), (Odd(),), (), NOW).next == ("Job 5, to put it into my-shop, is under way.",)
+
+
+def test_a_doubtful_mail_is_looked_for_and_never_just_retried() -> None:
+    helps = remedy(17, JobKind.SEND_MAIL, in_doubt=True)
+    told = story(job(JobState.PARKED, JobKind.SEND_MAIL, reason="nobody knows", remedy=helps), links=(link(),))
+    assert told.next[0] == (
+        "Job 17, to thank the buyer by mail, waits for you: nobody knows. "
+        "Look first whether it went out: sent again, it would come twice."
+    )
+    assert told.commands == ("orderferry resolve 17 --sent", "orderferry resolve 17 --send-again")
+
+
+def test_a_mail_that_was_refused_is_retried() -> None:
+    helps = remedy(17, JobKind.SEND_MAIL, in_doubt=False)
+    told = story(job(JobState.PARKED, JobKind.SEND_MAIL, reason="no such user", remedy=helps), links=(link(),))
+    assert told.commands == ("orderferry retry 17",)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "says"),
+    [
+        (
+            Kind.JOB_MADE,
+            {"why": "the order is ready"},
+            "Job 17 was made, to thank the buyer by mail: the order is ready.",
+        ),
+        (Kind.JOB_DONE, {"attempt": 1}, "The mail server took the mail that thanks the buyer."),
+        (Kind.JOB_DONE, {"attempt": 3}, "The mail server took the mail that thanks the buyer on try 3."),
+        (
+            Kind.JOB_RESOLVED,
+            {"how": "sent", "uid": 1000},
+            "User 1000 told us that the mail went out, which settles job 17.",
+        ),
+        (
+            Kind.JOB_RESOLVED,
+            {"how": "send_again", "uid": 1000},
+            "User 1000 told us that the mail did not go out, so job 17 sends it again.",
+        ),
+        (
+            Kind.JOB_CANCELLED,
+            {"why": "the order is cancelled"},
+            "Job 17, to thank the buyer by mail, is no longer wanted: the order is cancelled.",
+        ),
+    ],
+)
+def test_what_happened_to_a_mail_is_told(kind: Kind, data: Data, says: str) -> None:
+    assert sentence(of(kind, 17, {"what": "send_mail", **data}, "mail")) == says

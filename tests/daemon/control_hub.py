@@ -228,8 +228,8 @@ class FakeHub:
             raise CommandError("not_found", f"there is no job {job}")
         return await self._done("retry", job, uid)
 
-    async def resolve(self, job: int, *, shop_order: str | None, send_again: bool, uid: int) -> Done:
-        return await self._done("resolve", job, shop_order, send_again, uid)
+    async def resolve(self, job: int, *, shop_order: str | None, sent: bool, send_again: bool, uid: int) -> Done:
+        return await self._done("resolve", job, shop_order, sent, send_again, uid)
 
     async def set_status(self, order: str, status: str, uid: int) -> Done:
         self._order(order)

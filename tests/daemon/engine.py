@@ -18,6 +18,7 @@ from daemon.accounts import Accounts, AccountState
 from daemon.core import forwarding
 from daemon.core.journal import Entry
 from daemon.core.routing import Sync
+from daemon.core.thanking import LANGUAGES, Letters
 from daemon.core.ticking import IMMEDIATE
 from daemon.dispatcher import Dispatcher
 from daemon.hooks import Hooks
@@ -27,6 +28,7 @@ from daemon.recovery import recover
 from daemon.round import RETRY_WRITE, Rounds
 from daemon.store.case import when
 from daemon.store.store import Seal, Store
+from daemon.thank_you import supplied
 from daemon.vault import Vault
 from orderferry import (
     Account,
@@ -47,11 +49,12 @@ from orderferry import (
 from orderferry.platform import AnyPlatform
 from orderferry.testing.clock import START, VirtualClock
 from orderferry.testing.memory import MemoryLog, MemoryTokens
-from tests.daemon.engine_platforms import Market, MarketWorld, Shop, ShopWorld
+from tests.daemon.engine_platforms import MailServer, MailWorld, Market, MarketWorld, Shop, ShopWorld, World
 
 VAULT = Vault(b"k" * 32)
 BUYER = "Canaria-Żółtobrzuch"
 STATUSES = {"new": "processing", "sent": "completed", "cancelled": "cancelled"}
+LETTERS = Letters(templates={language: supplied(language) for language in LANGUAGES})
 DEADLINE = 20.0
 
 
@@ -186,7 +189,7 @@ class Engine:
         self.dispatcher = Dispatcher(self.accounts, self.rounds, clock, self.prefix, self._throw)
         self.pollers: dict[str, Poller] = {}
         self.polling: dict[str, asyncio.Task[None]] = {}
-        self.worlds: list[ShopWorld | MarketWorld] = []
+        self.worlds: list[World] = []
         self.running = asyncio.create_task(self.rounds.run(self.dispatcher))
 
     @classmethod
@@ -221,7 +224,12 @@ class Engine:
             settings(name, Role.MARKETPLACE, **changes), lambda account: Market(account, world), world
         )
 
-    async def _add(self, given: AccountSettings, make: Make, world: ShopWorld | MarketWorld) -> AccountState:
+    async def mail(self, world: MailWorld, **changes: Any) -> AccountState:  # any field of its settings
+        """The same for the mail server."""
+        given = settings("mail", Role.MAIL, letters=LETTERS, **changes)
+        return await self._add(given, lambda account: MailServer(account, world, self), world)
+
+    async def _add(self, given: AccountSettings, make: Make, world: World) -> AccountState:
         name = given.name
         state = AccountState(name=name, settings=given, added_at=self.clock.now())
         self.accounts.add(state)
@@ -240,6 +248,7 @@ class Engine:
         await self.rounds.act(acts.add_account(name, given.platform, given.role.value))
         rows = await self.store.fetch("select added_at, cursor from account where name = ?", (name,))
         state.added_at = when(rows[0][0]) - timedelta(days=1)
+        state.thanks_since = state.added_at if given.thank_you else None
         state.cursor = rows[0][1]
         self.pollers[name] = Poller(self.accounts, state, self.rounds, self.clock, self._throw)
         return state

@@ -19,6 +19,7 @@ from orderferry import (
     ChoiceKind,
     Clock,
     ForwardOrder,
+    Mail,
     OrderRef,
     Page,
     Parcel,
@@ -68,6 +69,7 @@ class World:
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, Any]] = []  # the hook and what it was asked about
+        self.told: list[tuple[str, str, Any]] = []  # hook, the order's id there, what was told
         self.script: dict[str, deque[Fate]] = {}
         self.always: dict[str, Fate] = {}
         self.gated = 0
@@ -128,7 +130,6 @@ class ShopWorld(World):
         super().__init__()
         self.applied: list[tuple[str, str]] = []  # reference, the shop's id
         self.late: list[tuple[datetime, str]] = []
-        self.told: list[tuple[str, str, Any]] = []  # hook, the shop's id, what was told
         self.report = CheckReport(summary="fine")
         self.pages: deque[Page] = deque()
         self.foreign: dict[str, ShopOrder] = {}
@@ -164,8 +165,45 @@ class MarketWorld(World):
     def __init__(self) -> None:
         super().__init__()
         self.pages: dict[str | datetime | None, Page] = {}
-        self.told: list[tuple[str, str, Any]] = []
         self.report = CheckReport(summary="fine")
+
+
+class MailWorld(World):
+    """`sent` has every mail that went out, as often as it did."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[Mail] = []
+
+
+class MailServer(Platform[Settings]):
+    """A mail server in memory."""
+
+    id = "fake-mail"
+    title = "A mail server in memory"
+    role = Role.MAIL
+    Settings: ClassVar[type[Settings]] = Settings
+    capabilities = Capability.SEND_MAIL
+
+    def __init__(self, account: Account[Any], world: MailWorld, asker: Mortal) -> None:
+        super().__init__(account)
+        self.world = world
+        self._asker = asker
+
+    @hookimpl
+    async def check(self) -> CheckReport:
+        return CheckReport(summary="fine")
+
+    @hookimpl
+    async def send_mail(self, mail: Mail) -> None:
+        fate = await self.world.meet("send_mail", mail)
+        if isinstance(fate, BaseException):
+            raise fate
+        if self._asker.store.dead:
+            raise Unsure("this process is dead: its mail never left")
+        self.world.sent.append(mail)
+        if isinstance(fate, Applied):
+            raise fate.error
 
 
 class Shop(Platform[Settings]):

@@ -15,10 +15,12 @@ from daemon.account_settings import AccountSettings
 from daemon.app import FAILED, OK, Daemon
 from daemon.config import DEFAULT_STATUSES, Config, DaemonSettings
 from daemon.hooks import Catalogue
+from daemon.store.case import ms
 from daemon.store.connection import StoreBusyError
 from daemon.store.store import Store
 from daemon.views import CommandError, OrderView
 from orderferry import Account, Role, Settings
+from orderferry.testing.clock import START
 from tests.daemon.engine import EngineClock, order, page, settings
 from tests.daemon.engine_platforms import HANG, Market, MarketWorld, Shop, ShopWorld
 
@@ -244,7 +246,7 @@ async def test_the_hub_shows_and_refuses_in_sentences(place: Place, started: Dae
         (hub.choices("shop", "colours"), "invalid"),
         (hub.choices("shop", "statuses"), "invalid"),
         (hub.retry(99, 0), "not_found"),
-        (hub.resolve(1, shop_order=None, send_again=False, uid=0), "invalid"),
+        (hub.resolve(1, shop_order=None, sent=False, send_again=False, uid=0), "invalid"),
         (hub.set_status("1", "strange", 0), "invalid"),
         (hub.add_parcel("1", "DPD", "\x1b", 0), "invalid"),
         (hub.add_parcel("1", " ", "P", 0), "invalid"),
@@ -255,3 +257,25 @@ async def test_the_hub_shows_and_refuses_in_sentences(place: Place, started: Dae
         assert caught.value.problem.code == code
     lines = [line async for line in hub.fetch((), 0)]
     assert sorted(line.account for line in lines if line.done) == ["market", "shop"]
+
+
+async def test_the_day_on_which_thanking_was_switched_on_stays_until_it_is_switched_off(place: Place) -> None:
+    """Else an account that has been there for years would thank for its old orders."""
+
+    async def since_when(*, thank_you: bool) -> Any:
+        daemon = place.daemon(settings("market", Role.MARKETPLACE, thank_you=thank_you))
+        await daemon.start()
+        ((stored, added),) = place.rows("select thanks_since, added_at from account where name = 'market'")
+        target = daemon._accounts.targets()["market"]
+        assert (None if target.thanks_since is None else ms(target.thanks_since)) == stored
+        await daemon.stop()
+        await place.clock.advance(86_400)
+        assert added == ms(START)
+        return stored
+
+    day = 86_400_000
+    assert await since_when(thank_you=False) is None
+    assert await since_when(thank_you=True) == ms(START) + day
+    assert await since_when(thank_you=True) == ms(START) + day
+    assert await since_when(thank_you=False) is None
+    assert await since_when(thank_you=True) == ms(START) + 4 * day

@@ -187,7 +187,8 @@ BROKEN = f"{SECOND}insert into nowhere values (1);\n"  # noqa: S608 - fixed text
 @pytest.fixture
 def second(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str]]:
     """The migrations with one more, which a test may replace."""
-    migrations = [*connection._migrations(), (NEXT, SECOND)]
+    given = connection._migrations()
+    migrations = [*given, (len(given) + 1, SECOND)]
     monkeypatch.setattr(connection, "_migrations", lambda: migrations)
     return migrations
 
@@ -200,9 +201,9 @@ def test_an_older_store_is_brought_up_with_a_backup_beside_it(tmp_path: Path, se
     prepare(tmp_path)
     opened = sqlite3.connect(path)
     assert opened.execute("select id from second").fetchall() == [(1,)]
-    assert opened.execute("pragma user_version").fetchone() == (NEXT,)
+    assert opened.execute("pragma user_version").fetchone() == (len(second),)
     opened.close()
-    backup = tmp_path / f"orders-before-schema-{NEXT}.db"
+    backup = tmp_path / f"orders-before-schema-{len(second)}.db"
     assert schema(backup) == old
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
     prepare(tmp_path)
@@ -212,7 +213,7 @@ def test_a_migration_happens_as_a_whole_or_not_at_all(tmp_path: Path, second: li
     last = second.pop()
     path = made(tmp_path)
     old = schema(path)
-    second.append((NEXT, BROKEN))
+    second.append((last[0], BROKEN))
     with pytest.raises(sqlite3.OperationalError, match="nowhere"):
         prepare(tmp_path)
     assert schema(path) == old

@@ -199,13 +199,15 @@ async def test_an_amount_is_exact(http: aiohttp.ClientSession, hub: FakeHub) -> 
     assert hub.commands == [("set_payment", "12", True, Decimal("0.10"), UID)]
 
 
-@pytest.mark.parametrize("body", [{}, {"shop_order": "88", "send_again": True}, {"send_again": False}])
+@pytest.mark.parametrize(
+    "body", [{}, {"shop_order": "88", "send_again": True}, {"sent": True, "send_again": True}, {"send_again": False}]
+)
 async def test_a_doubt_is_resolved_in_one_way_alone(
     http: aiohttp.ClientSession, hub: FakeHub, body: dict[str, object]
 ) -> None:
     status, problem, _ = await post(http, "/v1/jobs/17/resolve", body)
     assert status == 400
-    assert "either `shop_order`" in problem["message"]
+    assert "give one: `shop_order`" in problem["message"]
     assert hub.commands == []
 
 

@@ -72,10 +72,10 @@ async def test_an_order_has_one_row_however_often_it_comes(tmp_path: Path) -> No
         assert await engine.store.fetch("select count(*) from orders") == [(1,)]
         with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
             await engine.store._db.execute(
-                "insert into orders select 99, account, external_id, digest, stage, status,"
-                " ordered_at, updated_at, first_seen, total, paid, shipped, ships_itself, held, merged_into,"
-                " warnings, ready_at"
-                " from orders"
+                "insert into orders (id, account, external_id, digest, stage, status, ordered_at, updated_at,"
+                " first_seen, total, paid, shipped, ships_itself)"
+                " select 99, account, external_id, digest, stage, status, ordered_at, updated_at,"
+                " first_seen, total, paid, shipped, ships_itself from orders"
             )
 
 

@@ -13,6 +13,9 @@ import pytest
 from daemon.account_settings import COMMON_KEYS, SECTIONS
 from daemon.config import DaemonSettings
 from daemon.hooks import discover
+from daemon.thank_you import ThankYouSettings
+from orderferry import Role
+from plugins.smtp.settings import SmtpSettings
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -86,6 +89,9 @@ def test_every_setting_that_is_shown_is_a_key(page: Path) -> None:
     platforms = discover().platforms.values()
     unknown = []
     for block in settings_in(text_of(page)):
+        mail = {"thank_you", *COMMON_KEYS[Role.MAIL], *SmtpSettings.__struct_fields__}
+        unknown += sorted(block.get("mail", {}).keys() - mail)
+        unknown += sorted(block.get("mail", {}).get("thank_you", {}).keys() - set(ThankYouSettings.__struct_fields__))
         unknown += sorted(block.get("daemon", {}).keys() - set(DaemonSettings.__struct_fields__))
         for section, role in SECTIONS.items():
             keys = set(COMMON_KEYS[role])

@@ -18,12 +18,14 @@ import tomli
 
 from daemon.account_settings import COMMON_KEYS, SYNC_KEYS, SYNCS, AccountSettings, ForwardSettings
 from daemon.config import DEFAULT_STATUSES, DaemonSettings, load
+from daemon.core import thanking
 from daemon.core.fields import PLACES, Choose
 from daemon.core.forwarding import EVERYTHING
 from daemon.core.maps import Methods
 from daemon.core.statuses import Rules
 from daemon.core.ticking import Every
-from orderferry import Duration, Role, Secret, Settings, Url
+from daemon.thank_you import ThankYouSettings
+from orderferry import Duration, PaymentKind, Role, Secret, Settings, Url
 from orderferry.platform import AnyPlatform
 
 ROOT = Path(__file__).parents[2]
@@ -130,8 +132,26 @@ def test_the_keys_of_every_account_of_a_role(heading: str, role: Role) -> None:
     assert documented(f"`[{heading}.NAME]`") == expected
 
 
+def test_the_keys_of_the_mail_server() -> None:
+    assert COMMON_KEYS[Role.MAIL] == ("platform",)
+    assert documented("`[mail]`") == {"platform": ("text", '`"smtp"`'), "thank_you": ("table", "")}
+    assert documented("`[mail.thank_you]`") == fields(ThankYouSettings)
+
+
+def test_what_templates_see_is_on_the_page() -> None:
+    seen = thanking.facts(thanking.samples()[0], "en", account="a", paid=True)
+    names = []
+    for name, value in seen.items():
+        parts = getattr(value, "__struct_fields__", None)
+        names += [name] if parts is None else [f"{name}.{part}" for part in parts]
+    rows = {row[0].strip("`"): row[1] for row in table(section("`[mail.thank_you]`"), "name")}
+    assert sorted(rows) == sorted(names)
+    assert re.findall(r"`(\w+)`", rows["order.lines"]) == list(thanking.LineFacts.__struct_fields__)
+    assert re.findall(r"`(\w+)`", rows["order.payment"]) == [kind.value for kind in PaymentKind]
+
+
 def test_every_key_of_an_account_belongs_to_a_role() -> None:
-    ours = {"name", "role", "settings"}  # what the section says, and the platform's own part
+    ours = {"name", "role", "settings", "letters"}  # what the section says, and what is made of parts of their own
     common = {key for keys in COMMON_KEYS.values() for key in keys}
     assert common | ours == {field.encode_name for field in msgspec.structs.fields(AccountSettings)}
 
@@ -166,6 +186,9 @@ def test_every_built_in_platform_is_on_the_page_and_no_other() -> None:
 def test_a_platform_s_own_keys_and_what_it_does_without_them(platform: type[AnyPlatform]) -> None:
     heading = f'`platform = "{platform.id}"`'
     assert documented(heading) == fields(platform.Settings)
+    if platform.role is Role.MAIL:
+        assert "A mail server, for `[mail]`. Nothing is fetched from it." in section(heading)
+        return
     poll_every = Duration(seconds=platform.poll_every.total_seconds())
     assert f"A {platform.role}. Without `poll_every` it is asked every `{poll_every}`." in section(heading)
     statuses = {key.strip("`"): theirs.strip("`") for key, theirs in table(section(heading), "hub's status")}
@@ -196,7 +219,8 @@ def test_what_is_switched_off_in_the_example_shows_the_defaults(private: Path) -
     full = load(private, PLATFORMS, {})
     assert full.statuses == plain.statuses
     assert full.daemon.log_level == plain.daemon.log_level
-    market, shop = full.accounts
+    market, shop = full.accounts[:2]
+    assert [account.name for account in full.accounts[2:]] == ["mail"]
     assert market.forward_since is not None
     assert (shop.forward.fields, any(shop.payments.entries()), any(shop.deliveries.entries())) == (
         {"_wants_invoice": Choose(place="wants_invoice", then="1", otherwise="0"), "_nip": "{tax_id}"},
@@ -220,6 +244,9 @@ def test_the_example_has_every_key() -> None:
     assert set(document["rules"]) == set(fields(Rules))
     assert set(market["sync"]) == set(SYNC_KEYS[Role.MARKETPLACE])
     assert set(shop["sync"]) == set(SYNC_KEYS[Role.SHOP])
+    assert set(document["mail"]) == {"thank_you", *COMMON_KEYS[Role.MAIL], *own_keys("smtp")}
+    own = EXAMPLE.partition("#[mail.thank_you]\n")[2]  # a file that isn't there can't be switched on
+    assert set(re.findall(r"^# *(\w+) = ", own, re.MULTILINE)) == set(fields(ThankYouSettings))
 
 
 def own_keys(platform: str) -> set[str]:
