@@ -103,9 +103,11 @@ class Accounts:
         return state.health is not Health.REFUSED
 
     def capabilities(self, name: str) -> Capability:
-        """What the account can do, after its check."""
+        """What the account can do, after its check; nothing where it has no platform."""
         state = self._states[name]
-        return effective(self.hooks.platform(name), state.missing) if self.running(state) else Capability.NONE
+        if not self.running(state) or not state.settings.platform:
+            return Capability.NONE
+        return effective(self.hooks.platform(name), state.missing)
 
     def targets(self) -> Mapping[str, Target]:
         """The accounts as routing sees them."""
@@ -128,7 +130,7 @@ class Accounts:
 
     def may_ask(self, state: AccountState) -> bool:
         """Whether a call may begin now; for a held account whose time has come, only one at a time."""
-        if state.paused or not self.running(state):
+        if state.paused or not self.running(state) or not state.settings.platform:
             return False
         if state.held_until is None:
             return True
@@ -179,7 +181,7 @@ class Accounts:
         if paused:
             state.health = Health.PAUSED
         else:
-            state.health = Health.STARTING
+            state.health = Health.STARTING if state.settings.platform else Health.OK
             state.held_until = None
             state.streak = 0
             state.problem = None

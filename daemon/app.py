@@ -15,15 +15,17 @@ import structlog
 from daemon import acts, logs
 from daemon.accounts import Accounts, AccountState, Health
 from daemon.clock import SystemClock
-from daemon.config import AccountSettings, Config, ConfigError, load
+from daemon.config import IMPLICIT_IMPORT, AccountSettings, Config, ConfigError, load
 from daemon.control.listening import SocketError
 from daemon.control.server import ControlServer
 from daemon.core import forwarding
 from daemon.core.journal import Kind
 from daemon.dispatcher import Dispatcher
 from daemon.events import Feed
+from daemon.fetching import Fetching
 from daemon.hooks import Catalogue, Hooks, discover
 from daemon.hub import Facts, Hub
+from daemon.importer import Importer
 from daemon.opening import Opener
 from daemon.poller import Poller
 from daemon.recovery import recover
@@ -33,7 +35,8 @@ from daemon.store.connection import FILE, StoreBusyError, StoreRefusedError
 from daemon.store.reader import Reader
 from daemon.store.store import Store
 from daemon.vault import TokenFiles, Vault, VaultError
-from orderferry import Capability, Clock
+from daemon.watcher import Watcher
+from orderferry import Capability, Clock, Role
 
 log = structlog.get_logger("orderferry.daemon")
 
@@ -52,7 +55,7 @@ class Daemon:
         self._hooks = Hooks()
         self._accounts = Accounts(clock, self._hooks)
         self._feed = Feed()
-        self._pollers: dict[str, Poller] = {}
+        self._pollers: dict[str, Fetching] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = contextlib.AsyncExitStack()
         self._stop = asyncio.Event()
@@ -75,8 +78,13 @@ class Daemon:
         running.add_done_callback(self._rounds_ended)
         self._tasks.append(running)
         self._closing.push_async_callback(self._finish, rounds, dispatcher, running)
-        for settings in self.config.accounts:
+        importer = Importer(self._accounts, rounds, self._clock)
+        for settings in (*self.config.accounts, *await self._implicit(store)):
             await self._open_account(settings, opener, store, rounds)
+            if settings.folder is not None:
+                state = self._accounts[settings.name]
+                watcher = Watcher(self._accounts, state, importer, rounds, self._clock, folder=settings.folder)
+                self._pollers[settings.name] = watcher
         facts = Facts(
             version=version("orderferry"),
             started_at=self._clock.now(),
@@ -89,6 +97,7 @@ class Daemon:
             accounts=self._accounts,
             pollers=self._pollers,
             rounds=rounds,
+            importer=importer,
             reader=reader,
             feed=self._feed,
             clock=self._clock,
@@ -129,6 +138,10 @@ class Daemon:
         name = settings.name
         state = AccountState(name=name, settings=settings, added_at=self._clock.now())
         self._accounts.add(state)
+        if settings.role is Role.IMPORT:
+            state.health = Health.OK
+            await self._recall(state, store, rounds)
+            return
         try:
             opener.open(settings)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plugin raises concerns this account alone
@@ -138,6 +151,12 @@ class Daemon:
             await rounds.note(Kind.ACCOUNT_REFUSED, name, {"reason": state.problem})
             return
         state.logs_in = Capability.LOGIN in self._accounts.capabilities(name)
+        await self._recall(state, store, rounds)
+        self._pollers[name] = Poller(self._accounts, state, rounds, self._clock)
+
+    async def _recall(self, state: AccountState, store: Store, rounds: Rounds) -> None:
+        """What the store knows of the account; a new one is made known to it."""
+        name, settings = state.name, state.settings
         query = "select added_at, cursor, fetched_at, paused from account where name = ?"
         if not (rows := await store.fetch(query, (name,))):
             await rounds.act(acts.add_account(name, settings.platform, settings.role.value))
@@ -148,7 +167,14 @@ class Daemon:
         state.last_fetch = None if fetched_at is None else when(fetched_at)
         if paused:
             self._accounts.pause(state, paused=True)
-        self._pollers[name] = Poller(self._accounts, state, rounds, self._clock)
+
+    async def _implicit(self, store: Store) -> list[AccountSettings]:
+        """The account for imports that no section names, once there was an import."""
+        name, role = IMPLICIT_IMPORT.name, IMPLICIT_IMPORT.role
+        if any(account.role is role or account.name == name for account in self.config.accounts):
+            return []
+        rows = await store.fetch("select 1 from account where name = ? and role = ?", (name, role.value))
+        return [IMPLICIT_IMPORT] if rows else []
 
     async def _recover(self, store: Store, rounds: Rounds) -> int:
         # the second condition is the index's own: without it every job that there ever was would be read

@@ -28,6 +28,7 @@ from orderferry.platform import AnyPlatform
 
 LONGEST_SOCKET = 100
 SETTLE = Duration(seconds=420)
+WATCH_EVERY = Duration(minutes=1)
 
 _STATUS_KEY = re.compile(r"[a-z0-9_-]{1,32}")
 _ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
@@ -63,11 +64,12 @@ class ForwardSettings(Struct, frozen=True, kw_only=True):
 
 
 class AccountSettings(Struct, frozen=True, kw_only=True):
-    """[marketplaces.NAME] or [shops.NAME]; `COMMON_KEYS` says which of these keys belong to which role.
+    """[marketplaces.NAME], [shops.NAME] or [imports.NAME]; `COMMON_KEYS` says which keys belong to which role.
 
     `settings` is the platform's own part. `statuses` maps the hub's statuses to the platform's: a status that is not in
     it is not told. `settle` is how long an unanswered order is looked for before it may be sent again. `forward_since`
-    is in UTC: orders bought earlier are shown, but not forwarded by themselves.
+    is in UTC: orders bought earlier are shown, but not forwarded by themselves. An import has no `platform`, and none
+    of what only a platform can be asked.
     """
 
     name: str
@@ -80,6 +82,9 @@ class AccountSettings(Struct, frozen=True, kw_only=True):
     forward: ForwardSettings = ForwardSettings()
     forward_marketplace_stock: bool = False
     forward_since: datetime | None = None
+    folder: Path | None = None
+    mapping: Path | None = None
+    watch_every: Duration = WATCH_EVERY
 
 
 class Config(Struct, frozen=True, kw_only=True):
@@ -92,15 +97,23 @@ class Config(Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
-SECTIONS: Mapping[str, Role] = MappingProxyType({"marketplaces": Role.MARKETPLACE, "shops": Role.SHOP})
+SECTIONS: Mapping[str, Role] = MappingProxyType(
+    {"marketplaces": Role.MARKETPLACE, "shops": Role.SHOP, "imports": Role.IMPORT}
+)
 
 COMMON_KEYS: Mapping[Role, tuple[str, ...]] = MappingProxyType(
     {
         Role.MARKETPLACE: ("platform", "poll_every", "statuses", "forward_marketplace_stock", "forward_since"),
         Role.SHOP: ("platform", "poll_every", "statuses", "settle", "forward"),
+        Role.IMPORT: ("folder", "mapping", "watch_every", "forward_since"),
     }
 )
 """The keys that every account of a role has; all others are its platform's own."""
+
+IMPLICIT_IMPORT = AccountSettings(
+    name="import", role=Role.IMPORT, platform="", poll_every=WATCH_EVERY, settings=Settings(), statuses={}
+)
+"""The account that takes imported orders where no section [imports.NAME] is written."""
 
 DEFAULT_STATUSES: tuple[Status, ...] = (
     Status("new", "New"),
@@ -259,13 +272,31 @@ def _accounts(
                 hint = f" (did you mean {meant}?)" if meant else ""
                 reader.complain(at, f"a name has 1 to 41 of the letters a-z, digits and -, and begins with no -{hint}")
             if name in names:
-                reader.complain(at, "a marketplace has this name already; give each account a name of its own")
+                reader.complain(at, "another account has this name already; give each account a name of its own")
             names.add(name)
             table = reader.table(raw, at, f"[{section}.NAME] and its keys")
-            account = _account(reader, role, table, at, platforms=platforms, hub=hub) if isinstance(raw, dict) else None
+            if not isinstance(raw, dict):
+                continue
+            if role is Role.IMPORT:
+                account = _import(reader, table, at)
+            else:
+                account = _account(reader, role, table, at, platforms=platforms, hub=hub)
             if account is not None:
                 accounts.append(account)
     return tuple(accounts)
+
+
+def _import(reader: TableReader, table: Mapping[str, Any], at: tuple[str, str]) -> AccountSettings | None:
+    before = len(reader.problems)
+    keys = COMMON_KEYS[Role.IMPORT]
+    reader.check_keys(table, keys, at, _belongs_to())
+    values = reader.fields(AccountSettings, keys, table, at)
+    if values.get("watch_every", WATCH_EVERY) <= timedelta(0):
+        reader.complain((*at, "watch_every"), "must be longer than nothing")
+    if before != len(reader.problems):
+        return None
+    every = values.get("watch_every", WATCH_EVERY)
+    return msgspec.structs.replace(IMPLICIT_IMPORT, name=at[1], poll_every=every, **values)
 
 
 def _account(
@@ -286,8 +317,7 @@ def _account(
         own = [field.encode_name for field in msgspec.structs.fields(platform.Settings)]
         for taken in sorted(set(own) & set(common)):
             reader.complain(at, f"the platform {platform.id} has a key {taken}, which is the program's own: its bug")
-        elsewhere = {key: f"[{its}.NAME]" for its, of in SECTIONS.items() for key in COMMON_KEYS[of]}
-        reader.check_keys(table, (*common, *own), at, elsewhere)
+        reader.check_keys(table, (*common, *own), at, _belongs_to())
         settings = reader.known_struct(platform.Settings, table, at)
     values = reader.fields(AccountSettings, set(common) - {"statuses"}, table, at)
     for key in ("poll_every", "settle"):
@@ -298,6 +328,15 @@ def _account(
         return None
     values.setdefault("poll_every", _duration(platform.poll_every))
     return AccountSettings(name=at[1], role=role, settings=settings, **values)
+
+
+def _belongs_to() -> Mapping[str, str]:
+    """Each common key with the sections that have it."""
+    places: dict[str, list[str]] = {}
+    for section, role in SECTIONS.items():
+        for key in COMMON_KEYS[role]:
+            places.setdefault(key, []).append(f"[{section}.NAME]")
+    return {key: " and ".join(sections) for key, sections in places.items()}
 
 
 def _platform(

@@ -19,7 +19,8 @@ from daemon.core import forwarding
 from daemon.core.job import JobState
 from daemon.core.journal import Entry
 from daemon.events import Feed
-from daemon.poller import Poller
+from daemon.fetching import Fetching, all_at_once
+from daemon.importer import Importer
 from daemon.round import Rounds
 from daemon.store.reader import Filter, Reader
 from daemon.views import (
@@ -28,14 +29,16 @@ from daemon.views import (
     CommandError,
     Done,
     FetchProgress,
+    ImportView,
     JobsView,
     JournalView,
     OrdersView,
     OrderView,
     StatusView,
     StoryView,
+    UnreadableOrder,
 )
-from orderferry import Choice, ChoiceKind, Clock, PlatformError, Role, Stage
+from orderferry import Choice, ChoiceKind, Clock, Order, PlatformError, Role, Stage
 from orderferry.capability import names as flag_names
 
 CHOICES_LIMIT = 60.0
@@ -60,8 +63,9 @@ class Hub:
         facts: Facts,
         *,
         accounts: Accounts,
-        pollers: Mapping[str, Poller],
+        pollers: Mapping[str, Fetching],
         rounds: Rounds,
+        importer: Importer,
         reader: Reader,
         feed: Feed,
         clock: Clock,
@@ -71,6 +75,7 @@ class Hub:
         self._accounts = accounts
         self._pollers = pollers
         self._rounds = rounds
+        self._importer = importer
         self._reader = reader
         self._feed = feed
         self._clock = clock
@@ -213,7 +218,9 @@ class Hub:
         unread = await self._reader.malformed(limit) if state in {None, JobState.PARKED.value} else []
         return JobsView(
             jobs=tuple(shown.job_view(row) for row in rows),
-            malformed=tuple(shown.malformed_view(row) for row in unread if account in {None, row[1]}),
+            malformed=tuple(
+                shown.malformed_view(row, imported=self._imports(row[1])) for row in unread if account in {None, row[1]}
+            ),
         )
 
     async def journal(self, *, after: int = 0, order: str | None = None, limit: int = 100) -> JournalView:
@@ -234,28 +241,24 @@ class Hub:
         """Fetches now from these accounts, all at once; yields progress until each is done."""
         for name in names:
             self._running(name)
-        chosen = list(names) or list(self._pollers)
-        lines: asyncio.Queue[FetchProgress | None] = asyncio.Queue()
+            if name not in self._pollers:
+                raise CommandError("conflict", f"{name} has no folder to look into; say `orderferry import FILE`")
+        chosen = names or self._pollers
+        async for line in all_at_once(self._pollers[name].fetch_now(uid, since) for name in chosen):
+            yield line
 
-        async def one(name: str) -> None:
-            try:
-                async for line in self._pollers[name].fetch_now(uid, since):
-                    lines.put_nowait(line)
-            finally:
-                lines.put_nowait(None)
-
-        tasks = [asyncio.create_task(one(name)) for name in chosen]
-        left = len(tasks)
-        try:
-            while left:
-                line = await lines.get()
-                if line is None:
-                    left -= 1
-                else:
-                    yield line
-        finally:
-            for task in tasks:
-                task.cancel()
+    async def import_orders(
+        self,
+        name: str,
+        orders: Sequence[Order],
+        malformed: Sequence[UnreadableOrder],
+        *,
+        undated: bool,
+        dry_run: bool,
+        uid: int,
+    ) -> ImportView:
+        """Takes orders in that somebody hands us."""
+        return await self._importer.take(name, orders, malformed, undated=undated, dry_run=dry_run, uid=uid)
 
     async def forward(self, order: str, shop: str | None, uid: int) -> Done:
         """Forwards an order by hand."""
@@ -308,7 +311,8 @@ class Hub:
         state = self._running(name)
         done = await self._rounds.act(acts.pause(name, uid, paused=paused))
         self._accounts.pause(state, paused=paused)
-        self._pollers[name].ring()
+        if name in self._pollers:
+            self._pollers[name].ring()
         self._rounds.wake()
         return done
 
@@ -350,6 +354,9 @@ class Hub:
     def _platform(self, name: str) -> str:
         return self._accounts[name].settings.platform if name in self._accounts else ""
 
+    def _imports(self, name: str) -> bool:
+        return name in self._accounts and self._accounts[name].settings.role is Role.IMPORT
+
     def _remedy(self, state: AccountState) -> str | None:
         match state.health:
             case Health.NEEDS_LOGIN:
@@ -373,6 +380,8 @@ class Hub:
             missing=state.missing,
             notes=state.notes,
             poll_every=str(settings.poll_every),
+            folder=None if settings.folder is None else str(settings.folder),
+            mapping=None if settings.mapping is None else str(settings.mapping),
             last_fetch=state.last_fetch,
             next_fetch=state.next_fetch,
             forwards=settings.role is Role.SHOP and settings.forward.enabled,

@@ -127,12 +127,14 @@ def _account(one: Mapping[str, Any]) -> None:
     _print(
         words.fields(
             [
-                ("account", f"{one['name']}, {one['platform']}, {one['role']}"),
+                ("account", ", ".join(part for part in (one["name"], one["platform"], one["role"]) if part)),
                 ("health", health),
                 ("what helps", one["remedy"]),
                 ("held until", words.when(one["held_until"]) if one["held_until"] else None),
                 ("forwards", words.yes(one["forwards"]) if one["role"] == "shop" else None),
-                ("polled every", one["poll_every"]),
+                ("polled every", one["poll_every"] if one["platform"] else None),
+                ("folder", f"{one['folder']}, looked into every {one['poll_every']}" if one["folder"] else None),
+                ("mapping", one["mapping"]),
                 ("last fetch", words.when(one["last_fetch"], seconds=True)),
                 ("next fetch", words.when(one["next_fetch"], seconds=True)),
                 ("orders", one["orders"]),

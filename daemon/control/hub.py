@@ -13,13 +13,16 @@ from daemon.views import (
     ChoiceView,
     Done,
     FetchProgress,
+    ImportView,
     JobsView,
     JournalView,
     OrdersView,
     OrderView,
     StatusView,
     StoryView,
+    UnreadableOrder,
 )
+from orderferry import Order
 
 
 class Hub(Protocol):
@@ -56,6 +59,16 @@ class Hub(Protocol):
     def fetch(self, names: Sequence[str], uid: int, since: datetime | None = None) -> AsyncIterator[FetchProgress]:
         """Fetches now from these accounts, or from all for none; yields progress until each is done."""
 
+    async def import_orders(
+        self,
+        name: str,
+        orders: Sequence[Order],
+        malformed: Sequence[UnreadableOrder],
+        *,
+        undated: bool,
+        dry_run: bool,
+        uid: int,
+    ) -> ImportView: ...
     async def forward(self, order: str, shop: str | None, uid: int) -> Done: ...
     async def retry(self, job: int, uid: int) -> Done: ...
     async def resolve(self, job: int, *, shop_order: str | None, send_again: bool, uid: int) -> Done: ...

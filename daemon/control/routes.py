@@ -25,14 +25,16 @@ from daemon.views import (
     CommandError,
     Done,
     FetchProgress,
+    ImportView,
     JobsView,
     JournalView,
     OrdersView,
     OrderView,
     StatusView,
     StoryView,
+    UnreadableOrder,
 )
-from orderferry import ChoiceKind, Stage
+from orderferry import ChoiceKind, Order, Stage
 
 MAX_ID = 2**63 - 1
 MAX_PARAMETER = 500
@@ -117,6 +119,18 @@ class ResolveBody(Body, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if (self.shop_order is not None) == self.send_again:
             raise ValueError("give either `shop_order`, the shop's order that was found, or `send_again`: true")
+
+
+class ImportBody(Body, frozen=True, kw_only=True):
+    """Orders to be taken in, whole and as they stand now, and those of the source that could not be read.
+
+    `undated`: the source knows no dates, so an order's first `ordered_at` stays. `dry_run`: only say what would happen.
+    """
+
+    orders: tuple[Order, ...] = ()
+    malformed: tuple[UnreadableOrder, ...] = ()
+    undated: bool = False
+    dry_run: bool = False
 
 
 class Route(Struct, frozen=True, kw_only=True):
@@ -256,6 +270,15 @@ ROUTES: tuple[Route, ...] = (
     ),
     _act("/v1/accounts/{name}/pause", "pause", "ask this account nothing until it is resumed"),
     _act("/v1/accounts/{name}/resume", "resume", "ask this account again"),
+    Route(
+        method="POST",
+        path="/v1/imports/{name}/orders",
+        hub="import_orders",
+        summary="take orders in; says of each whether it is new, changed, the same or refused",
+        answer=ImportView,
+        acts=True,
+        body=ImportBody,
+    ),
     _act("/v1/orders/{order}/forward", "forward", "put an order into the shop by hand", ForwardBody),
     _act("/v1/orders/{order}/status", "set_status", "give the order another status", StatusBody),
     _act("/v1/orders/{order}/payment", "set_payment", "say whether the order is paid", PaymentBody),

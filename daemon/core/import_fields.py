@@ -116,11 +116,20 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
     }
 )
 
-LISTS_OF_LINES = frozenset("lines items lineitems orderlines orderitems products pozycje produkty towary".split())
-LISTS_OF_ORDERS = frozenset("orders zamowienia data results records".split())
+LISTS_OF_LINES = frozenset(
+    ["lines", "items", "lineitems", "orderlines", "orderitems", "products", "pozycje", "produkty", "towary"]
+)
+LISTS_OF_ORDERS = frozenset(["orders", "zamowienia", "data", "results", "records"])
 
-_NEUTRAL = frozenset("order buyer customer client delivery shipping address deliveryaddress shippingaddress".split())
-_OF_INVOICE = {"invoice": "invoice", "billing": "billing", "invoiceaddress": "invoice", "billingaddress": "billing"}
+_NEUTRAL = frozenset(
+    ["order", "buyer", "customer", "client", "delivery", "shipping", "address", "deliveryaddress", "shippingaddress"]
+)
+_OF_INVOICE: Mapping[str, str] = {
+    "invoice": "invoice",
+    "billing": "billing",
+    "invoiceaddress": "invoice",
+    "billingaddress": "billing",
+}
 
 
 class FileShape(Struct, frozen=True, kw_only=True):
@@ -193,7 +202,9 @@ class Columns:
     def check(self, columns: Sequence[str]) -> None:
         """Raises `UnclearColumns` where an order can't be made of these columns."""
         have = set(self.fields(columns).values()) | self._mapping.defaults.keys()
-        problems = [f"no column for {_missing(field)}" for field in ("number", "quantity", "price") if field not in have]
+        problems = [
+            f"no column for {_missing(field)}" for field in ("number", "quantity", "price") if field not in have
+        ]
         if not have & {"product", "sku"}:
             problems.append(f"no column for {_missing('product')}")
         if "currency" not in have:
@@ -236,7 +247,7 @@ def start_of_mapping(columns: Columns, seen: Sequence[str], mapping: SourceMap) 
     """A mapping file to begin with: what was recognised filled in, the rest as lines to be switched on."""
     by_field = {field: column for column, field in columns.found.items() if field is not None}
     lines = [
-        "# Which column of the file is which field of an order. Take a # away, and write the column's name in the quotes.",
+        "# Which column of the file is which field of an order: take a # away and write the column between the quotes.",
         "# The columns of this file:",
         *(f"#   {_quoted(column)}" for column in seen),
         "",

@@ -7,10 +7,11 @@ an order is worse than none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from itertools import groupby
+from typing import ParamSpec, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -34,6 +35,9 @@ from orderferry import (
 )
 from orderferry.model import MAX_LINES, MAX_TEXT
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 MAX_NUMBER = 200
 MAX_RAW = 2_000
 MAX_TEXTS = 200_000  # of all lines of an order together: with it no order is too long for the control API
@@ -56,13 +60,15 @@ class Row(Struct, frozen=True, kw_only=True):
 class Complaint(Struct, frozen=True, kw_only=True):
     """A row, or an order, that was not taken: its line, its number where it has one, and why.
 
-    The reason holds no cell of the file. `raw` does: the order's first row as it was read.
+    The reason holds no cell of the file. `raw` does: the order's first row as it was read. `again` says that the order
+    of this number was met before, and stands.
     """
 
     line: int
     number: str | None
     reason: str
     raw: str = ""
+    again: bool = False
 
 
 class Times(Struct, frozen=True, kw_only=True):
@@ -111,12 +117,12 @@ class _Fields:
 
     def pieces(self) -> int:
         """The quantity."""
-        found: int = self.tried("quantity", values.quantity, self.needed("quantity"), self._decimal)
-        return found
+        return self.tried("quantity", values.quantity, self.needed("quantity"), self._decimal)
 
-    def tried(self, field: str, read, *given):  # type: ignore[no-untyped-def] # each reader has its own types
+    def tried(self, field: str, read: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
+        """What `read` makes of it; what it says of a bad cell becomes the complaint about this field."""
         try:
-            return read(*given)
+            return read(*given, **named)
         except BadCell as bad:
             raise self.bad(field, str(bad)) from None
 
@@ -142,9 +148,12 @@ def orders(rows: Iterable[Row], columns: Columns, mapping: SourceMap, times: Tim
         lines = [one for place, one in enumerate(group) if place <= MAX_LINES]
         first = lines[0]
         if len(number) > MAX_NUMBER or not number.isprintable():
-            yield _complaint(first, None, f"the order's number is longer than {MAX_NUMBER} characters, or no plain text")
+            yield _complaint(
+                first, None, f"the order's number is longer than {MAX_NUMBER} characters, or no plain text"
+            )
         elif number in taken:
-            yield _complaint(first, number, "the number came before; the lines of one order must stand together")
+            reason = "the number came before; the lines of one order must stand together"
+            yield replace(_complaint(first, number, reason), again=True)
         else:
             taken.add(number)
             yield _order(number, lines, mapping, times)
@@ -158,12 +167,7 @@ def _complaint(at: _Fields, number: str | None, reason: str, line: int | None = 
 def _order(number: str, rows: list[_Fields], mapping: SourceMap, times: Times) -> Order | Complaint:
     first = rows[0]
     try:
-        for one in rows:
-            if one.row.problem is not None:
-                raise _BadRow(one.row.line, one.row.problem)
-        if sum(len(text) for one in rows for field, text in one.own.items() if FIELDS[field].of_line) > MAX_TEXTS:
-            raise _BadRow(first.row.line, f"its lines have more than {MAX_TEXTS:,} characters")
-        _agree(first, rows[1:])
+        _belong_together(rows)
         return _made(number, rows, mapping, times)
     except _BadRow as bad:
         return _complaint(first, number, str(bad), bad.line)
@@ -171,12 +175,17 @@ def _order(number: str, rows: list[_Fields], mapping: SourceMap, times: Times) -
         return _complaint(first, number, str(error))
 
 
-def _agree(first: _Fields, rest: list[_Fields]) -> None:
-    """What the rows of an order say of the order itself is the same, or said once, in the first."""
-    for one in rest:
+def _belong_together(rows: list[_Fields]) -> None:
+    """All rows can be read, and what they say of the order itself is the same, or said once, in the first."""
+    first = rows[0]
+    for one in rows:
+        if one.row.problem is not None:
+            raise _BadRow(one.row.line, one.row.problem)
         for field, text in one.own.items():
             if not FIELDS[field].of_line and text != first.given.get(field):
                 raise one.bad(field, f"differs from the order's first row, in line {first.row.line}")
+    if sum(len(text) for one in rows for field, text in one.own.items() if FIELDS[field].of_line) > MAX_TEXTS:
+        raise _BadRow(first.row.line, f"its lines have more than {MAX_TEXTS:,} characters")
 
 
 def _made(number: str, rows: list[_Fields], mapping: SourceMap, times: Times) -> Order:
@@ -196,7 +205,9 @@ def _made(number: str, rows: list[_Fields], mapping: SourceMap, times: Times) ->
     when = first.text("ordered_at")
     if when is None and first.has_column("ordered_at"):
         raise first.bad("ordered_at", "is empty")
-    bought = times.file if when is None else first.tried("ordered_at", values.moment, when, mapping.file.dates, times.zone)
+    bought = (
+        times.file if when is None else first.tried("ordered_at", values.moment, when, mapping.file.dates, times.zone)
+    )
     return Order(
         external_id=number,
         stage=Stage.READY,
@@ -302,12 +313,13 @@ def _invoice(row: _Fields, delivery: Address | None) -> Invoice | None:
     tax_id, company, address = row.text("tax_id"), row.text("invoice_company"), _address(row, "invoice_")
     if tax_id is None and company is None and address is None and row.text("invoice_name") is None:
         return None
-    if address is None and delivery is None:
-        raise row.bad("tax_id", "an invoice needs an address, and there is none")
-    name, family = _person(row, "invoice_name", None, None)
-    whose = {"first_name": name, "last_name": family, "company": company}
-    given = {field: text for field, text in whose.items() if text is not None}
-    return Invoice(address=address or replace(delivery, **given), tax_id=tax_id)
+    if address is None:
+        if delivery is None:
+            raise row.bad("tax_id", "an invoice needs an address, and there is none")
+        name, family = _person(row, "invoice_name", None, None)
+        whose = {"first_name": name, "last_name": family, "company": company}
+        address = replace(delivery, **{field: text for field, text in whose.items() if text is not None})
+    return Invoice(address=address, tax_id=tax_id)
 
 
 def _payment(row: _Fields, total: Money, mapping: SourceMap) -> Payment:

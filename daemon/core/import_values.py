@@ -47,7 +47,7 @@ def number(text: str, decimal: str | None) -> Decimal:
     elif plain.count(",") + plain.count(".") > 1:
         return number(plain, "." if "," in plain else ",")
     elif re.fullmatch(r"-?[1-9]\d{0,2}[.,]\d{3}", plain):
-        raise BadCell("may be thousands or a fraction; say in the mapping under [file]: decimal = \",\" or \".\"")
+        raise BadCell('may be thousands or a fraction; say in the mapping under [file]: decimal = "," or "."')
     else:
         plain = plain.replace(",", ".")
     if not _NUMBER.fullmatch(plain):

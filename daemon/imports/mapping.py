@@ -32,7 +32,9 @@ def read_mapping(path: Path) -> SourceMap:
         raise FileFault(f"{path}: is not TOML in UTF-8 ({error})") from None
     reader = TableReader(path, line_of_each_key(text), {})
     reader.check_keys(document, ("file", "columns", "defaults", "payments"), ())
-    shape = reader.struct(FileShape, reader.table(document.get("file", {}), ("file",), "[file] and its keys"), ("file",))
+    shape = reader.struct(
+        FileShape, reader.table(document.get("file", {}), ("file",), "[file] and its keys"), ("file",)
+    )
     columns = _texts(reader, document, "columns", [*FIELDS])
     _each_once(reader, columns)
     of_order = [field for field, about in FIELDS.items() if not about.of_line and field != "number"]

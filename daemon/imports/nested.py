@@ -10,7 +10,7 @@ from daemon.core.import_orders import Row
 from daemon.core.import_values import folded
 from daemon.imports.faults import MAX_DEPTH
 
-Node: TypeAlias = "str | bool | None | Mapping[str, Node] | Sequence[Node]"
+Node: TypeAlias = "str | bool | Mapping[str, Node] | Sequence[Node] | None"
 
 
 def lines_of(element: Mapping[str, Node]) -> str | None:

@@ -15,6 +15,7 @@ from msgspec import Struct
 from daemon.core.import_fields import Columns, SourceMap
 from daemon.core.import_orders import Complaint, Row, Times, orders
 from daemon.imports.source import open_file, open_source
+from daemon.views import UnreadableOrder
 from orderferry import Order
 
 MOST_ORDERS = 200
@@ -35,7 +36,7 @@ class Batch(Struct, frozen=True, kw_only=True):
 class Reading:
     """A file that is being read: `batches` may be gone through once, then `unused` names the columns of no use.
 
-    Making one raises `FileFault` and `UnclearColumns`, and so does going on. Use it as a context, which closes the file.
+    Making one raises `FileFault` and `UnclearColumns`, and so does going on. As a context it closes the file.
     """
 
     def __init__(self, path: Path, mapping: SourceMap, now: datetime) -> None:
@@ -58,6 +59,10 @@ class Reading:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the file."""
         self._file.close()
 
     def read(self) -> int:
@@ -76,6 +81,15 @@ def _look_ahead(rows: Iterator[Row]) -> tuple[list[Row], Iterator[Row]]:
         if len(seen) >= LOOKED_AT:
             break
     return seen, chain(seen, rows)
+
+
+def parked(complaints: Iterable[Complaint]) -> tuple[UnreadableOrder, ...]:
+    """Those complaints that the hub keeps and shows, until an order of the same number comes whole."""
+    return tuple(
+        UnreadableOrder(external_id=one.number, reason=f"line {one.line}: {one.reason}", raw=one.raw)
+        for one in complaints
+        if one.number is not None and not one.again
+    )
 
 
 def batches(found: Iterable[Order | Complaint], most: int = MOST_ORDERS, size: int = MOST_BYTES) -> Iterator[Batch]:

@@ -30,7 +30,7 @@ class Source(Struct, frozen=True, kw_only=True):
     rows: Iterator[Row]
 
 
-def open_source(file: IO[bytes], shape: FileShape) -> Source:
+def open_source(file: io.BufferedReader, shape: FileShape) -> Source:
     """Looks at the file's first bytes and opens it; raises `FileFault`. The caller closes the file."""
     start = file.read(SAMPLE)
     file.seek(0)
@@ -50,7 +50,7 @@ def _format(start: bytes) -> Literal["xml", "json", "csv"]:
     return "xml" if begins == b"<" else "json" if begins in {b"[", b"{"} else "csv"
 
 
-def _text(file: IO[bytes], shape: FileShape) -> tuple[IO[str], str]:
+def _text(file: io.BufferedReader, shape: FileShape) -> tuple[IO[str], str]:
     """The file as text, and the name of its encoding."""
     name = shape.encoding or _encoding(file)
     try:
@@ -68,7 +68,7 @@ class _Kept(io.BufferedReader):
         """Leaves the file alone."""
 
 
-def _encoding(file: IO[bytes]) -> str:
+def _encoding(file: io.BufferedReader) -> str:
     """UTF-16 by its mark, else UTF-8 if the whole file is, else Windows-1250."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     first = True
@@ -86,7 +86,7 @@ def _encoding(file: IO[bytes]) -> str:
     return "utf-8-sig"
 
 
-def _open_csv(file: IO[bytes], shape: FileShape) -> Source:
+def _open_csv(file: io.BufferedReader, shape: FileShape) -> Source:
     text, encoding = _text(file, shape)
     lines = _Lines(text)
     separator = shape.separator or _separator(lines)
@@ -182,7 +182,7 @@ def _csv_rows(reader: Iterator[list[str]], lines: _Lines, header: list[str]) -> 
         yield Row(line=begins, cells=named, problem=problem)
 
 
-def open_file(path: Path) -> tuple[IO[bytes], int]:
+def open_file(path: Path) -> tuple[io.BufferedReader, int]:
     """Opens a regular file, and says how long it is; raises `FileFault`."""
     try:
         file = path.open("rb")

@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from typing import IO, Any
 from xml.etree.ElementTree import ParseError
 
+from defusedxml.common import DefusedXmlException  # type: ignore[import-untyped] # it has no types
+from defusedxml.ElementTree import DefusedXMLParser  # type: ignore[import-untyped] # likewise
+
 from daemon.core.import_fields import FileShape
 from daemon.core.import_orders import Row
 from daemon.imports.faults import MAX_DEPTH, MAX_RECORD, FileFault
@@ -20,9 +23,6 @@ CHUNK = 64 * 1024
 
 def xml_rows(file: IO[bytes], shape: FileShape) -> Iterator[Row]:
     """The rows of the elements, as they are read; raises `FileFault` where the text is no such XML."""
-    from defusedxml.common import DefusedXmlException  # noqa: PLC0415 - only for XML, the command line starts without
-    from defusedxml.ElementTree import DefusedXMLParser  # noqa: PLC0415 - likewise
-
     elements = _Elements(shape.orders)
     parser = DefusedXMLParser(target=elements, forbid_dtd=True, forbid_entities=True, forbid_external=True)
     elements.parser = parser.parser
