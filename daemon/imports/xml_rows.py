@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import IO, Any
 from xml.etree.ElementTree import ParseError
 
-from defusedxml.common import DefusedXmlException  # type: ignore[import-untyped] # it has no types
-from defusedxml.ElementTree import DefusedXMLParser  # type: ignore[import-untyped] # likewise
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import DefusedXMLParser
 
 from daemon.core.import_fields import FileShape
 from daemon.core.import_orders import Row
