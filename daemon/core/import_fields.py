@@ -50,9 +50,9 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "login": _field("the buyer's name at the source", "login username buyerlogin"),
         "email": _field("the buyer's e-mail address", "email mail buyeremail customeremail adresemail"),
         "phone": _field("the buyer's telephone", "phone phonenumber mobile telefon tel nrtelefonu numertelefonu"),
-        "name": _field(
+        "recipient": _field(
             "whom the parcel goes to: first and last name in one; or the next two",
-            "fullname customername buyername recipient imieinazwisko imienazwisko odbiorca klient kupujacy",
+            "fullname customername buyername imieinazwisko imienazwisko odbiorca klient kupujacy",
             "name",
         ),
         "first_name": _field("first name", "firstname imie"),
@@ -195,6 +195,10 @@ class Columns:
         """The columns that mean something -> their fields; raises `UnclearColumns`."""
         return {column: field for column in columns if (field := self.field(column)) is not None}
 
+    def column(self, field: str) -> str | None:
+        """The column of a field; None where no column means it."""
+        return next((column for column, found in self.found.items() if found == field), None)
+
     def unused(self) -> tuple[str, ...]:
         """The columns so far that mean nothing here."""
         return tuple(column for column, field in self.found.items() if field is None)
@@ -226,7 +230,7 @@ class Columns:
         for field, about in FIELDS.items():
             if field in self._mapping.columns or (nested and about.of_line is not of_line):
                 continue
-            if not spellings.isdisjoint((*about.names, *about.inside) if nested else about.names):
+            if not spellings.isdisjoint((folded(field), *about.names, *(about.inside if nested else ()))):
                 return field
         return None
 

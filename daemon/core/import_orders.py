@@ -84,9 +84,10 @@ class _Fields:
 
     def __init__(self, row: Row, columns: Columns, mapping: SourceMap) -> None:
         self.row = row
-        self._columns = {field: column for column, field in columns.fields(row.cells).items()}
+        self._columns = columns
         self._decimal = mapping.file.decimal
-        self.own = {field: text for field, column in self._columns.items() if (text := row.cells[column].strip())}
+        fields = columns.fields(row.cells)
+        self.own = {field: text for column, field in fields.items() if (text := row.cells[column].strip())}
         self.given: Mapping[str, str] = {**mapping.defaults, **self.own}
 
     def text(self, field: str) -> str | None:
@@ -98,7 +99,7 @@ class _Fields:
 
     def has_column(self, field: str) -> bool:
         """Whether the source has a column for it, empty in this row or not."""
-        return field in self._columns
+        return self._columns.column(field) is not None
 
     def needed(self, field: str) -> str:
         """The cell's text; a complaint where it is empty."""
@@ -128,7 +129,7 @@ class _Fields:
 
     def bad(self, field: str, sentence: str) -> _BadRow:
         """The complaint about a field of this row."""
-        return _BadRow(self.row.line, f"{self._columns.get(field, field)}: {sentence}")
+        return _BadRow(self.row.line, f"{self._columns.column(field) or field}: {sentence}")
 
 
 class _BadRow(Exception):  # noqa: N818 - a signal inside this module
@@ -201,7 +202,7 @@ def _made(number: str, rows: list[_Fields], mapping: SourceMap, times: Times) ->
     point = first.text("pickup_point")
     if address is None and point is None:
         raise _BadRow(first.row.line, "it has neither an address nor a pickup point")
-    given_name, last_name = _person(first, "name", first.text("first_name"), first.text("last_name"))
+    given_name, last_name = _person(first, "recipient", first.text("first_name"), first.text("last_name"))
     when = first.text("ordered_at")
     if when is None and first.has_column("ordered_at"):
         raise first.bad("ordered_at", "is empty")
@@ -283,7 +284,7 @@ def _address(row: _Fields, owner: str) -> Address | None:
     if owner:
         first, last = _person(row, "invoice_name", None, None)
     else:
-        first, last = _person(row, "name", row.text("first_name"), row.text("last_name"))
+        first, last = _person(row, "recipient", row.text("first_name"), row.text("last_name"))
         street = _with_house(row, street)
     if street is None or city is None:
         raise row.bad(f"{owner}street" if street is None else f"{owner}city", "is empty")

@@ -17,7 +17,7 @@ from orderferry import PaymentKind
 CENT = Decimal("0.01")
 _SPACES = re.compile(r"[\s\u00a0\u202f']+")
 _CURRENCY = re.compile(r"(?:PLN|ZŁ|EUR|€|USD|\$|GBP|£|CZK|KČ)\.?", re.IGNORECASE)
-_NUMBER = re.compile(r"-?\d{1,12}(?:\.\d{1,8})?")
+_NUMBER = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,8})?")
 
 
 class BadCell(ValueError):  # noqa: N818 - says what is the case, like the contract's own errors

@@ -42,7 +42,7 @@ class Reading:
     def __init__(self, path: Path, mapping: SourceMap, now: datetime) -> None:
         self._file, self.size = open_file(path)
         try:
-            source = open_source(self._file, mapping.file)
+            self._source = source = open_source(self._file, mapping.file)
             seen, rows = _look_ahead(source.rows)
             self._columns = Columns(mapping, next((row.lines for row in seen if row.lines), None))
             names = source.columns or dict.fromkeys(column for row in seen for column in row.cells)
@@ -63,7 +63,7 @@ class Reading:
 
     def close(self) -> None:
         """Closes the file."""
-        self._file.close()
+        self._source.stream.close()
 
     def read(self) -> int:
         """How many of the file's bytes have been read."""
@@ -100,10 +100,11 @@ def batches(found: Iterable[Order | Complaint], most: int = MOST_ORDERS, size: i
     held = 0
     for one in found:
         body = b"" if isinstance(one, Complaint) else _encode(one)
-        if (taken or complaints) and (len(taken) + len(complaints) >= most or held + len(body) > size):
+        more = 2 * len(one.raw) if isinstance(one, Complaint) else len(body)
+        if (taken or complaints) and (len(taken) + len(complaints) >= most or held + more > size):
             yield Batch(orders=tuple(taken), encoded=tuple(encoded), complaints=tuple(complaints))
             taken, encoded, complaints, held = [], [], [], 0
-        held += len(body) + (len(one.raw) * 2 if isinstance(one, Complaint) else 0)
+        held += more
         if isinstance(one, Complaint):
             complaints.append(one)
         else:

@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import IO, Literal
 
@@ -23,23 +24,24 @@ MAX_COLUMNS = 500
 
 
 class Source(Struct, frozen=True, kw_only=True):
-    """An opened file: `rows` may be gone through once; `about` says in words how it is read."""
+    """An opened file: `rows` may be gone through once; `about` says how it is read, `stream` is to be closed."""
 
     about: str
     columns: Sequence[str] | None  # of a CSV file; nested formats show theirs row by row
     rows: Iterator[Row]
+    stream: IO[bytes] | IO[str]
 
 
 def open_source(file: io.BufferedReader, shape: FileShape) -> Source:
-    """Looks at the file's first bytes and opens it; raises `FileFault`. The caller closes the file."""
+    """Looks at the file's first bytes and opens it; raises `FileFault`, and then leaves it open."""
     start = file.read(SAMPLE)
     file.seek(0)
     match _format(start):
         case "xml":
-            return Source(about="XML", columns=None, rows=xml_rows(file, shape))
+            return Source(about="XML", columns=None, rows=xml_rows(file, shape), stream=file)
         case "json":
             text, name = _text(file, shape)
-            return Source(about=f"JSON, {name}", columns=None, rows=json_rows(text, shape))
+            return Source(about=f"JSON, {name}", columns=None, rows=json_rows(text, shape), stream=text)
         case "csv":
             return _open_csv(file, shape)
 
@@ -58,14 +60,7 @@ def _text(file: io.BufferedReader, shape: FileShape) -> tuple[IO[str], str]:
     except LookupError:
         raise FileFault(f"the mapping names the encoding {name!r}, which nobody knows") from None
     shown = {"utf-8-sig": "UTF-8", "cp1250": "Windows-1250", "utf-16": "UTF-16"}.get(name, name)
-    return io.TextIOWrapper(_Kept(file), name, newline=""), shown
-
-
-class _Kept(io.BufferedReader):
-    """A reader whose file stays open when it is thrown away, since the caller closes it."""
-
-    def close(self) -> None:
-        """Leaves the file alone."""
+    return io.TextIOWrapper(file, name, newline=""), shown
 
 
 def _encoding(file: io.BufferedReader) -> str:
@@ -99,6 +94,7 @@ def _open_csv(file: io.BufferedReader, shape: FileShape) -> Source:
         about=f"CSV, separated by {name}, {encoding}",
         columns=header,
         rows=_csv_rows(reader, lines, header),
+        stream=text,
     )
 
 
@@ -129,8 +125,7 @@ class _Lines:
             line = self._text.readline(MAX_RECORD + 1)
         except UnicodeDecodeError as error:
             raise FileFault(
-                f"holds a letter that is not {error.encoding}; say in the mapping under [file] which encoding it has",
-                self.number + 1,
+                f"holds a letter that is not {error.encoding}; say in the mapping under [file] which encoding it has"
             ) from None
         if not line:
             raise StopIteration
@@ -178,7 +173,7 @@ def _csv_rows(reader: Iterator[list[str]], lines: _Lines, header: list[str]) -> 
             continue
         spare = [cell for cell in cells[len(header) :] if cell.strip()]
         problem = f"has {len(cells)} cells, but the header has {len(header)} columns" if spare else None
-        named = {column: cell for column, cell in zip(header, cells, strict=False) if column}
+        named = {column: cell for column, cell in zip_longest(header, cells[: len(header)], fillvalue="") if column}
         yield Row(line=begins, cells=named, problem=problem)
 
 

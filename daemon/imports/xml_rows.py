@@ -19,6 +19,7 @@ from daemon.imports.faults import MAX_DEPTH, MAX_RECORD, FileFault
 from daemon.imports.nested import Node, lines_of, rows_of
 
 CHUNK = 64 * 1024
+COST = 32  # what an element counts for itself: many empty ones take memory as well
 
 
 def xml_rows(file: IO[bytes], shape: FileShape) -> Iterator[Row]:
@@ -31,6 +32,7 @@ def xml_rows(file: IO[bytes], shape: FileShape) -> Iterator[Row]:
     while more:
         chunk = file.read(CHUNK)
         more = bool(chunk)
+        elements.silent += len(chunk)
         try:
             if more:
                 parser.feed(chunk)
@@ -39,9 +41,11 @@ def xml_rows(file: IO[bytes], shape: FileShape) -> Iterator[Row]:
         except DefusedXmlException:
             raise FileFault("declares a DTD or entities, which are refused; save it without", elements.line()) from None
         except ParseError as error:
-            raise FileFault(f"is not XML ({error.msg.partition(':')[0]})", error.position[0]) from None
+            raise FileFault(f"is not XML ({str(error).partition(':')[0]})", error.position[0]) from None
         except (ValueError, LookupError):
             raise FileFault("has an encoding that can't be read; save it as UTF-8", 1) from None
+        if elements.silent > MAX_RECORD:
+            raise FileFault(f"a tag or a comment of more than {MAX_RECORD:,} characters", elements.line())
         while elements.done:
             line, element = elements.done.popleft()
             record += 1
@@ -84,6 +88,7 @@ class _Elements:
     def __init__(self, name: str | None) -> None:
         self.done: deque[tuple[int, Node]] = deque()
         self.parser: Any = None  # expat's, which has no type
+        self.silent = 0  # bytes since the parser told anything: it holds a tag until its end
         self._name = name
         self._depth = 0
         self._open: list[_Open] = []
@@ -96,6 +101,7 @@ class _Elements:
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         """An element begins."""
+        self.silent = 0
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise FileFault("is nested too deep", self.line())
@@ -105,16 +111,18 @@ class _Elements:
             if not self._open:
                 self._begins, self._held = self.line(), 0
             self._open.append(_Open(name, attributes))
-            self._hold(len(tag) + sum(len(key) + len(value) for key, value in attributes.items()))
+            self._hold(COST + len(tag) + sum(len(key) + len(value) for key, value in attributes.items()))
 
     def data(self, text: str) -> None:
         """Text inside an element."""
+        self.silent = 0
         if self._open:
             self._hold(len(text))
             self._open[-1].text.append(text)
 
     def end(self, _tag: str) -> None:
         """An element ends."""
+        self.silent = 0
         self._depth -= 1
         if not self._open:
             return

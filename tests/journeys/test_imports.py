@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 
 from tests.journeys.world import MARKET, SHOP, World, eventually, first
 
-HEAD = "Numer zamówienia;Data;SKU;Produkt;Ilość;Cena;Waluta;Ulica;Miasto;Kod pocztowy;Kraj;Odbiorca;E-mail;Koszt dostawy;Opłacone"
+HEAD = (
+    "Numer zamówienia;Data;SKU;Produkt;Ilość;Cena;Waluta;Ulica;Miasto;Kod pocztowy;Kraj;Odbiorca;E-mail;"
+    "Koszt dostawy;Opłacone"
+)
 CANARY = "Kanaria-Żółtobrzuch"
 
 
@@ -181,8 +183,8 @@ async def test_a_watched_folder_is_emptied_and_what_was_bad_lies_beside_what_was
     write(folder / "orders.csv", row("F-1"), row("F-2", price="x"))
     (folder / "bomb.xml").write_text('<!DOCTYPE a [<!ENTITY b "c">]><a><order>&b;</order></a>')
     await world.forwarded("F-1")
-    await eventually(lambda: (folder / "failed" / "bomb.xml").exists(), "the bomb is put aside")
-    await eventually(lambda: (folder / "done" / "orders.csv").exists(), "the file is moved away")
+    await eventually((folder / "failed" / "bomb.xml").exists, "the bomb is put aside")
+    await eventually((folder / "done" / "orders.csv").exists, "the file is moved away")
     bad = (folder / "done" / "orders.csv.errors.csv").read_text(encoding="utf-8").splitlines()
     assert bad == ["line;order;reason", "3;F-2;Cena: is not a number such as 12,50"]
     assert "DTD" in (folder / "failed" / "bomb.xml.errors.csv").read_text()
@@ -191,7 +193,7 @@ async def test_a_watched_folder_is_emptied_and_what_was_bad_lies_beside_what_was
 
     write(folder / "orders.csv", row("F-2"))
     await world.forwarded("F-2")
-    await eventually(lambda: (folder / "done" / "orders-2.csv").exists(), "a file of the same name is kept as well")
+    await eventually((folder / "done" / "orders-2.csv").exists, "a file of the same name is kept as well")
     assert (await world.api("status"))["malformed"] == 0
     assert sorted(world.shop.posts) == ["F-1", "F-2"]
     account = await world.account("files", health="ok")
@@ -225,7 +227,7 @@ async def test_a_daemon_that_is_killed_within_a_file_imports_it_again_and_double
         return bool((await world.account("files"))["orders"] == len(numbers))
 
     await first(all_there, "all orders of the file are in the hub", seconds=30)
-    await eventually(lambda: (folder / "done" / "orders.csv").exists(), "the file is moved away")
+    await eventually((folder / "done" / "orders.csv").exists, "the file is moved away")
     world.terminate()
     await world.ended()
     assert len(set(world.shop.posts)) == len(world.shop.posts)
