@@ -14,7 +14,15 @@ import msgspec
 import pytest
 import tomli
 
-from daemon.config import COMMON_KEYS, DEFAULT_STATUSES, AccountSettings, DaemonSettings, ForwardSettings, load
+from daemon.config import (
+    COMMON_KEYS,
+    DEFAULT_STATUSES,
+    WATCH_EVERY,
+    AccountSettings,
+    DaemonSettings,
+    ForwardSettings,
+    load,
+)
 from orderferry import Duration, Role, Secret, Settings, Url
 from orderferry.platform import AnyPlatform
 
@@ -107,7 +115,9 @@ def test_the_hub_s_statuses() -> None:
     assert table(section("`[statuses]`"), "key") == [[f"`{status.key}`", status.label] for status in DEFAULT_STATUSES]
 
 
-@pytest.mark.parametrize(("heading", "role"), [("marketplaces", Role.MARKETPLACE), ("shops", Role.SHOP)])
+@pytest.mark.parametrize(
+    ("heading", "role"), [("marketplaces", Role.MARKETPLACE), ("shops", Role.SHOP), ("imports", Role.IMPORT)]
+)
 def test_the_keys_of_every_account_of_a_role(heading: str, role: Role) -> None:
     expected = fields(AccountSettings, COMMON_KEYS[role], poll_every="the platform's", statuses="the platform's")
     assert documented(f"`[{heading}.NAME]`") == expected
@@ -163,8 +173,10 @@ def test_what_is_switched_off_in_the_example_shows_the_defaults(private: Path) -
     assert full.statuses == plain.statuses
     assert full.daemon.log_level == plain.daemon.log_level
     assert full.accounts[0].forward_since is not None
-    accounts = tuple(msgspec.structs.replace(account, forward_since=None) for account in full.accounts)
+    *platforms, imports = full.accounts
+    accounts = tuple(msgspec.structs.replace(account, forward_since=None) for account in platforms)
     assert accounts == plain.accounts
+    assert imports.watch_every == WATCH_EVERY
 
 
 def test_the_example_has_every_key() -> None:
@@ -173,6 +185,7 @@ def test_the_example_has_every_key() -> None:
     assert set(document["daemon"]) == set(fields(DaemonSettings))
     assert set(market) == {*COMMON_KEYS[Role.MARKETPLACE], *own_keys("allegro")}
     assert set(shop) == {*COMMON_KEYS[Role.SHOP], *own_keys("woocommerce")}
+    assert set(document["imports"]["files"]) == set(COMMON_KEYS[Role.IMPORT])
     assert set(shop["forward"]) == set(fields(ForwardSettings))
 
 
