@@ -59,6 +59,7 @@ def import_(
                 told.batch(batch, answer.value, reading)
             told.end(reading)
     except UnclearColumns as unclear:
+        told.end(None)
         if unclear.start and not as_json:
             click.echo(unclear.start, nl=False)
         raise Failure(f"{words.clean(file.name)}: {words.clean(unclear)}{_hint(unclear.start)}") from unclear

@@ -40,7 +40,8 @@ T = TypeVar("T")
 
 MAX_NUMBER = 200
 MAX_RAW = 2_000
-MAX_TEXTS = 200_000  # of all lines of an order together: with it no order is too long for the control API
+MAX_COLUMN = 60  # of a column's name in a complaint
+MAX_TEXTS = 70_000  # of all lines of an order together: with it no order is too long for the control API
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -129,7 +130,7 @@ class _Fields:
 
     def bad(self, field: str, sentence: str) -> _BadRow:
         """The complaint about a field of this row."""
-        return _BadRow(self.row.line, f"{self._columns.column(field) or field}: {sentence}")
+        return _BadRow(self.row.line, f"{(self._columns.column(field) or field)[:MAX_COLUMN]}: {sentence}")
 
 
 class _BadRow(Exception):  # noqa: N818 - a signal inside this module

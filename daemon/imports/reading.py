@@ -20,6 +20,7 @@ from orderferry import Order
 
 MOST_ORDERS = 200
 MOST_BYTES = 700_000  # of the control API's 1 MiB for a body; the rest is for the complaints
+LONGEST_ESCAPE = 6  # of one character in JSON
 LOOKED_AT = 100
 
 _encode = msgspec.json.Encoder().encode
@@ -100,7 +101,7 @@ def batches(found: Iterable[Order | Complaint], most: int = MOST_ORDERS, size: i
     held = 0
     for one in found:
         body = b"" if isinstance(one, Complaint) else _encode(one)
-        more = 2 * len(one.raw) if isinstance(one, Complaint) else len(body)
+        more = LONGEST_ESCAPE * len(one.raw) if isinstance(one, Complaint) else len(body)
         if (taken or complaints) and (len(taken) + len(complaints) >= most or held + more > size):
             yield Batch(orders=tuple(taken), encoded=tuple(encoded), complaints=tuple(complaints))
             taken, encoded, complaints, held = [], [], [], 0
