@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Sequence
 
 from daemon import acts
-from daemon.accounts import Accounts, AccountState, tell_turn
+from daemon.accounts import Accounts, AccountState, Health
 from daemon.config import IMPLICIT_IMPORT
 from daemon.imported import unpack_import
 from daemon.round import Rounds
@@ -42,14 +42,7 @@ class Importer:
         view = await self._rounds.take(batch)
         if state is not None and not dry_run:
             state.last_fetch = self._clock.now()
-            await self.well(state)
         return view
-
-    async def well(self, state: AccountState) -> None:
-        """The account works."""
-        turn = self._accounts.succeeded(state)
-        if turn.value != "same":
-            await tell_turn(self._rounds, state, turn)
 
     def _state(self, name: str) -> AccountState | None:
         """The account; None where it is the implicit one, which is not there yet."""
@@ -66,7 +59,7 @@ class Importer:
         return None
 
     async def _add(self, name: str) -> AccountState:
-        state = AccountState(name=name, settings=IMPLICIT_IMPORT, added_at=self._clock.now())
+        state = AccountState(name=name, settings=IMPLICIT_IMPORT, added_at=self._clock.now(), health=Health.OK)
         self._accounts.add(state)
         await self._rounds.act(acts.add_account(name, IMPLICIT_IMPORT.platform, IMPLICIT_IMPORT.role.value))
         return state

@@ -17,7 +17,7 @@ from typing import TypeAlias
 import structlog
 from msgspec import Struct
 
-from daemon.accounts import Accounts, AccountState, tell_turn
+from daemon.accounts import Accounts, AccountState, Turn, tell_turn
 from daemon.core.import_fields import SourceMap, UnclearColumns
 from daemon.core.import_orders import Complaint
 from daemon.core.retry import Cause, Failure
@@ -26,7 +26,7 @@ from daemon.imports.faults import FileFault
 from daemon.imports.mapping import read_mapping
 from daemon.imports.reading import Batch, Reading, parked
 from daemon.receive import Counts
-from daemon.round import Rounds
+from daemon.round import FatalStoreError, Rounds
 from daemon.views import CommandError, FetchProgress
 from orderferry import Clock
 
@@ -104,7 +104,7 @@ class Watcher:
             return
         ready = [path for path, mark in found.items() if self._seen.get(path) == mark]
         self._seen = found
-        await self._importer.well(self.state)
+        await self._tell(self._accounts.succeeded(self.state))
         for path in ready:
             try:
                 async for counts in self._import(path, uid):
@@ -130,20 +130,26 @@ class Watcher:
         return found
 
     async def _import(self, path: Path, uid: int | None) -> AsyncIterator[Counts]:
-        total = Counts()
         try:
-            opened = await asyncio.to_thread(self._open, path)
+            async for counts in self._orders(path, uid):
+                yield counts
         except (FileFault, UnclearColumns) as fault:
-            await self._refuse(path, fault)
-            return
+            await self._refuse(path, str(fault), fault.line if isinstance(fault, FileFault) else None)
+        except (CommandError, FatalStoreError, OSError):
+            raise
+        except Exception as error:  # noqa: BLE001 - a file that we can't cope with must not stop the next one
+            log.warning("import_mistake", account=self.state.name, error=type(error).__name__)
+            await self._refuse(path, f"the program made a mistake with this file ({type(error).__name__})")
+
+    async def _orders(self, path: Path, uid: int | None) -> AsyncIterator[Counts]:
+        """Hands the file's orders in, batch after batch, and moves it away when all of them are on disk."""
+        total = Counts()
+        opened = await asyncio.to_thread(self._open, path)
         try:
             while (batch := await asyncio.to_thread(self._next, opened)) is not None:
                 counts = await self._hand_in(opened, batch, uid)
                 total.add(counts)
                 yield counts
-        except (FileFault, UnclearColumns) as fault:
-            await self._refuse(path, fault)
-            return
         finally:
             opened.reading.close()
         await asyncio.to_thread(os.replace, path, opened.target)
@@ -176,18 +182,19 @@ class Watcher:
         await asyncio.to_thread(_complain, _errors(opened.target), refused)
         return Counts(pages=1, new=view.new, changed=view.changed, malformed=len(batch.complaints) + len(refused))
 
-    async def _refuse(self, path: Path, fault: FileFault | UnclearColumns) -> None:
+    async def _refuse(self, path: Path, reason: str, line: int | None = None) -> None:
         """Puts a file aside that can't be read, or not to its end, so that it isn't tried again and again."""
         target = _free(self._folder / FAILED / path.name)
-        line = fault.line if isinstance(fault, FileFault) else None
-        await asyncio.to_thread(_complain, _errors(target), [Complaint(line=line or 1, number=None, reason=str(fault))])
+        await asyncio.to_thread(_complain, _errors(target), [Complaint(line=line or 1, number=None, reason=reason)])
         await asyncio.to_thread(os.replace, path, target)
         self.state.notes = (f"{path.name} was put aside: {_errors(target)} says why",)
         log.warning("import_refused", account=self.state.name, line=line)
 
     async def _ill(self, problem: str) -> None:
-        turn = self._accounts.failed(self.state, Failure(cause=Cause.UNAVAILABLE, message=problem))
-        if turn.value != "same":
+        await self._tell(self._accounts.failed(self.state, Failure(cause=Cause.UNAVAILABLE, message=problem)))
+
+    async def _tell(self, turn: Turn) -> None:
+        if turn is not Turn.SAME:
             await tell_turn(self._rounds, self.state, turn)
 
     async def _rest(self, seconds: float) -> None:

@@ -41,6 +41,7 @@ T = TypeVar("T")
 MAX_NUMBER = 200
 MAX_RAW = 2_000
 MAX_COLUMN = 60  # of a column's name in a complaint
+MAX_ROWS = 2_000_000  # characters of all rows of an order together: so much of a file is held at once
 MAX_TEXTS = 70_000  # of all lines of an order together: with it no order is too long for the control API
 
 
@@ -85,6 +86,7 @@ class _Fields:
 
     def __init__(self, row: Row, columns: Columns, mapping: SourceMap) -> None:
         self.row = row
+        self.size = sum(map(len, row.cells.values()))
         self._columns = columns
         self._decimal = mapping.file.decimal
         fields = columns.fields(row.cells)
@@ -112,10 +114,6 @@ class _Fields:
     def amount(self, field: str) -> Decimal | None:
         """An amount of money."""
         return None if (text := self.text(field)) is None else self.tried(field, values.amount, text, self._decimal)
-
-    def number(self, field: str) -> Decimal | None:
-        """A number."""
-        return None if (text := self.text(field)) is None else self.tried(field, values.number, text, self._decimal)
 
     def pieces(self) -> int:
         """The quantity."""
@@ -147,7 +145,7 @@ def orders(rows: Iterable[Row], columns: Columns, mapping: SourceMap, times: Tim
         if number is None:
             yield from (_complaint(one, None, "the order's number is missing") for one in group)
             continue
-        lines = [one for place, one in enumerate(group) if place <= MAX_LINES]
+        lines = _held(group)
         first = lines[0]
         if len(number) > MAX_NUMBER or not number.isprintable():
             yield _complaint(
@@ -159,6 +157,17 @@ def orders(rows: Iterable[Row], columns: Columns, mapping: SourceMap, times: Tim
         else:
             taken.add(number)
             yield _order(number, lines, mapping, times)
+
+
+def _held(group: Iterable[_Fields]) -> list[_Fields]:
+    """The rows of an order, but no more of them than it takes to see that it has no end."""
+    held: list[_Fields] = []
+    size = 0
+    for one in group:
+        if len(held) <= MAX_LINES and size <= MAX_ROWS:
+            held.append(one)
+            size += one.size
+    return held
 
 
 def _complaint(at: _Fields, number: str | None, reason: str, line: int | None = None) -> Complaint:
@@ -188,11 +197,13 @@ def _belong_together(rows: list[_Fields]) -> None:
                 raise one.bad(field, f"differs from the order's first row, in line {first.row.line}")
     if sum(len(text) for one in rows for field, text in one.own.items() if FIELDS[field].of_line) > MAX_TEXTS:
         raise _BadRow(first.row.line, f"its lines have more than {MAX_TEXTS:,} characters")
+    if sum(one.size for one in rows) > MAX_ROWS:
+        raise _BadRow(first.row.line, f"its rows have more than {MAX_ROWS:,} characters")
 
 
 def _made(number: str, rows: list[_Fields], mapping: SourceMap, times: Times) -> Order:
     first = rows[0]
-    currency = first.needed("currency").upper()
+    currency = first.tried("currency", values.currency, first.needed("currency"))
     lines = tuple(_line(place, one, currency) for place, one in enumerate(rows, 1))
     cost = first.amount("delivery_cost") or Decimal("0.00")
     total = sum((line.total.amount for line in lines), cost)

@@ -73,6 +73,14 @@ def quantity(text: str, decimal: str | None) -> int:
     return int(value)
 
 
+def currency(text: str) -> str:
+    """A currency's three capital letters."""
+    plain = text.strip()
+    if len(plain) != 3 or not (plain.isascii() and plain.isalpha()):
+        raise BadCell("is not a currency's three letters, such as PLN")
+    return plain.upper()
+
+
 def rate(text: str) -> Decimal | None:
     """A tax rate in per cent, such as 23 or 23%; None for what is exempt (zw, np)."""
     if folded(text) in {"zw", "np", "oo", "exempt"}:

@@ -261,7 +261,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.dictionaries(st.text(max_size=4), JSON, max_size=4), max_size=6), st.integers(1, 9), st.booleans())
 def test_json_is_the_same_however_it_comes_in_pieces(values: list[dict[str, Any]], piece: int, indented: bool) -> None:
     text = json.dumps(values, indent=2 if indented else None)

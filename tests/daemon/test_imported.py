@@ -199,7 +199,7 @@ def cut(values: Sequence[Order], places: Sequence[int]) -> list[Sequence[Order]]
     return [values[begin:end] for begin, end in itertools.pairwise(ends)]
 
 
-@settings(max_examples=8)
+@settings(max_examples=8, deadline=None)
 @given(splits=st.lists(st.lists(st.integers(0, 11), max_size=4), min_size=1, max_size=3), undated=st.booleans())
 async def test_any_batches_any_number_of_times_end_in_the_same_store(
     tmp_path_factory: pytest.TempPathFactory, splits: list[list[int]], undated: bool

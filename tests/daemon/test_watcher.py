@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -126,6 +127,26 @@ async def test_a_file_that_breaks_half_way_is_put_aside_with_the_reason(watching
     assert len(await watching.numbers()) == 200, "what came before stands, and is the same when it is mended"
     assert "a.csv was put aside" in watching.state.notes[0]
     assert watching.state.health is Health.OK
+
+
+async def test_a_file_that_the_program_stumbles_over_is_put_aside_and_the_next_one_taken(
+    watching: Watching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = watching.watcher._next
+
+    def stumble(opened: Any) -> Any:  # what the watcher has open, and a batch of it
+        if opened.target.name == "a.csv":
+            raise KeyError("Kanaria")
+        return taken(opened)
+
+    monkeypatch.setattr(watching.watcher, "_next", stumble)
+    write(watching.folder / "a.csv", good("1"))
+    write(watching.folder / "b.csv", good("2"))
+    await watching.fetch()
+    assert await watching.numbers() == ["2"]
+    why = (watching.folder / "failed" / "a.csv.errors.csv").read_text()
+    assert "the program made a mistake with this file (KeyError)" in why
+    assert "Kanaria" not in why
 
 
 async def test_a_mapping_that_is_wrong_puts_the_file_aside_and_is_read_anew(watching: Watching, tmp_path: Path) -> None:
