@@ -121,6 +121,8 @@ LISTS_OF_LINES = frozenset(
 )
 LISTS_OF_ORDERS = frozenset(["orders", "zamowienia", "data", "results", "records"])
 
+MOST_COLUMNS = 2_000
+
 _NEUTRAL = frozenset(
     ["order", "buyer", "customer", "client", "delivery", "shipping", "address", "deliveryaddress", "shippingaddress"]
 )
@@ -183,6 +185,8 @@ class Columns:
     def field(self, column: str) -> str | None:
         """The field of a column, None for one that means nothing here; raises `UnclearColumns`."""
         if column not in self.found:
+            if len(self.found) >= MOST_COLUMNS:
+                raise UnclearColumns([f"there are more than {MOST_COLUMNS:,} different columns; where are the orders?"])
             found = self._by_column.get(column) or self._recognised(column)
             rival = next((name for name, field in self.found.items() if found is not None and field == found), None)
             if rival is not None:
@@ -203,8 +207,8 @@ class Columns:
         """The columns so far that mean nothing here."""
         return tuple(column for column, field in self.found.items() if field is None)
 
-    def check(self, columns: Sequence[str]) -> None:
-        """Raises `UnclearColumns` where an order can't be made of these columns."""
+    def check(self, columns: Sequence[str], *, whole: bool = True) -> None:
+        """Raises `UnclearColumns` where an order can't be made of these columns, the `whole` of them or some."""
         have = set(self.fields(columns).values()) | self._mapping.defaults.keys()
         problems = [
             f"no column for {_missing(field)}" for field in ("number", "quantity", "price") if field not in have
@@ -217,7 +221,7 @@ class Columns:
             problems.append("no columns for an address (street and city), nor for a pickup point")
         if "street" in have and "country" not in have:
             problems.append('no column for the country, and no country = "PL" under [defaults]')
-        gone = [column for column in self._by_column if column not in columns]
+        gone = [column for column in self._by_column if whole and column not in columns]
         problems += [f"the mapping names the column {column!r}, which is not in the file" for column in gone]
         if problems:
             raise UnclearColumns(problems, start_of_mapping(self, columns, self._mapping))

@@ -47,7 +47,7 @@ class Reading:
             seen, rows = _look_ahead(source.rows)
             self._columns = Columns(mapping, next((row.lines for row in seen if row.lines), None))
             names = source.columns or dict.fromkeys(column for row in seen for column in row.cells)
-            self._columns.check([*names])
+            self._columns.check([*names], whole=source.columns is not None)
         except BaseException:
             self._file.close()
             raise

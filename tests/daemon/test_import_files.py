@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 import tracemalloc
 from collections.abc import Iterator
@@ -19,10 +18,9 @@ from daemon.core.import_fields import FileShape, SourceMap, UnclearColumns
 from daemon.core.import_orders import Complaint, Row
 from daemon.imports.faults import MAX_RECORD, FileFault
 from daemon.imports.json_rows import json_rows
-from daemon.imports.mapping import read_mapping
 from daemon.imports.reading import Batch, Reading
 from daemon.imports.source import open_file, open_source
-from orderferry import Order, PaymentKind
+from orderferry import Order
 
 NOW = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
 HEAD = ["Numer zamówienia", "Nazwa produktu", "SKU", "Ilość", "Cena", "Waluta", "Ulica", "Miasto", "Kraj"]
@@ -247,6 +245,28 @@ def test_json_s_list_of_orders_and_of_lines_may_be_named(path: Path) -> None:
     assert len(only.lines) == 2
 
 
+def test_a_key_that_only_later_orders_have_may_be_named(path: Path) -> None:
+    rows = [
+        {"number": number, "sku": "a", "quantity": 1, "price": 2, "currency": "PLN", "paczkomat": "P"}
+        for number in range(150)
+    ]
+    rows[-1]["code"] = "590123"
+    path.write_text(json.dumps(rows))
+    orders, bad = found(path, SourceMap(columns={"ean": "code"}))
+    assert not bad
+    assert [order.lines[0].ean for order in orders if order.lines[0].ean] == ["590123"]
+
+
+def test_keys_that_are_different_in_each_element_are_given_up(path: Path) -> None:
+    path.write_text(json.dumps([{f"key-{number}": "x"} for number in range(3000)]))
+    with pytest.raises(UnclearColumns):
+        found(path)
+    named = {"number": "1", "sku": "a", "quantity": 1, "price": 2, "currency": "PLN", "paczkomat": "P"}
+    path.write_text(json.dumps([named, *({f"key-{number}": "x"} for number in range(3000))]))
+    with pytest.raises(UnclearColumns, match="more than 2,000 different columns"):
+        found(path)
+
+
 def test_a_json_number_of_three_decimals_is_no_thousand(path: Path) -> None:
     path.write_text(
         '[{"number": 1, "sku": "a", "quantity": 2.000, "price": 12.500, "currency": "PLN", "paczkomat": "P"}]'
@@ -332,60 +352,3 @@ def test_a_separator_may_be_named(path: Path) -> None:
         assert source.columns == ["number", "sku"]
     with pytest.raises(FileFault, match="must be one character"):
         found(path, SourceMap(file=FileShape(separator="ab")))
-
-
-GOOD_MAPPING = """
-[file]
-decimal = ","
-dates = "%d/%m/%Y"
-[columns]
-number = "Nr"
-ean = ""
-[defaults]
-currency = "PLN"
-[payments]
-"Za pobr." = "cash_on_delivery"
-"""
-
-
-def test_a_mapping_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "mapping.toml"
-    path.write_bytes(codecs.BOM_UTF8 + GOOD_MAPPING.encode())
-    assert read_mapping(path) == SourceMap(
-        file=FileShape(decimal=",", dates="%d/%m/%Y"),
-        columns={"number": "Nr", "ean": ""},
-        defaults={"currency": "PLN"},
-        payments={"Za pobr.": PaymentKind.CASH_ON_DELIVERY},
-    )
-
-
-def test_every_mistake_of_a_mapping_is_told_with_its_line(tmp_path: Path) -> None:
-    path = tmp_path / "mapping.toml"
-    path.write_text(
-        '[file]\ndecimal = ";"\n[columns]\nnumbr = "Nr"\nsku = 3\nean = "E"\nproduct = "E"\n'
-        '[defaults]\nquantity = "1"\n[payments]\ncod = "cash"\n[cols]\n'
-    )
-    with pytest.raises(FileFault) as caught:
-        read_mapping(path)
-    told = str(caught.value)
-    for line, word in (
-        (2, "decimal"),
-        (4, "numbr"),
-        (5, "sku"),
-        (7, "same column as ean"),
-        (9, "quantity"),
-        (11, "cash"),
-    ):
-        assert any(f":{line}:" in sentence and word in sentence for sentence in told.splitlines()), (line, told)
-    assert "cols" in told
-
-
-@pytest.mark.parametrize(
-    ("content", "sentence"), [(b"\xff", "is not TOML"), (b"= 1", "is not TOML"), (None, "can't be read")]
-)
-def test_a_mapping_that_is_none(tmp_path: Path, content: bytes | None, sentence: str) -> None:
-    path = tmp_path / "mapping.toml"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(FileFault, match=sentence):
-        read_mapping(path)
