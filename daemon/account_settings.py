@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -24,6 +25,7 @@ from orderferry import Duration, Role, Settings
 from orderferry.platform import AnyPlatform
 
 SETTLE = Duration(seconds=420)
+WATCH_EVERY = Duration(minutes=1)
 
 ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 
@@ -42,14 +44,15 @@ class ForwardSettings(Struct, frozen=True, kw_only=True):
 
 
 class AccountSettings(Struct, frozen=True, kw_only=True):
-    """[marketplaces.NAME], [shops.NAME] or [mail]; `COMMON_KEYS` says which of these keys belong to which role.
+    """[marketplaces.NAME], [shops.NAME], [imports.NAME] or [mail]; `COMMON_KEYS` says which keys belong to which role.
 
     `settings` is the platform's own part. `statuses` maps the hub's statuses to the platform's: a status that is not in
     it is not told; `payments` and `deliveries` map the marketplaces' methods to the shop's. `settle` is how long an
     unanswered order is looked for before it may be sent again. `forward_since` is in UTC: orders bought earlier are
     shown, but not forwarded by themselves. `fetch` says whether orders are fetched by themselves, `fetched_status`
     which of the hub's statuses they get (None: that of every new order), `sync` how often the account is told changes,
-    `thank_you` whether its buyers get a mail. `letters` are the mail account's own.
+    `thank_you` whether its buyers get a mail. `letters` are the mail account's own. An
+    import has no `platform`, and none of what only a platform can be asked.
     """
 
     name: str
@@ -69,6 +72,9 @@ class AccountSettings(Struct, frozen=True, kw_only=True):
     forward_since: datetime | None = None
     thank_you: bool = False
     letters: Letters | None = None
+    folder: Path | None = None
+    mapping: Path | None = None
+    watch_every: Duration = WATCH_EVERY
 
     @property
     def maps(self) -> Maps:
@@ -76,7 +82,9 @@ class AccountSettings(Struct, frozen=True, kw_only=True):
         return Maps(statuses=self.statuses, payments=self.payments, deliveries=self.deliveries)
 
 
-SECTIONS: Mapping[str, Role] = MappingProxyType({"marketplaces": Role.MARKETPLACE, "shops": Role.SHOP})
+SECTIONS: Mapping[str, Role] = MappingProxyType(
+    {"marketplaces": Role.MARKETPLACE, "shops": Role.SHOP, "imports": Role.IMPORT}
+)
 
 COMMON_KEYS: Mapping[Role, tuple[str, ...]] = MappingProxyType(
     {
@@ -102,10 +110,16 @@ COMMON_KEYS: Mapping[Role, tuple[str, ...]] = MappingProxyType(
             "forward",
             "thank_you",
         ),
+        Role.IMPORT: ("folder", "mapping", "watch_every", "forward_since"),
         Role.MAIL: ("platform",),
     }
 )
 """The keys that every account of a role has; all others are its platform's own."""
+
+IMPLICIT_IMPORT = AccountSettings(
+    name="import", role=Role.IMPORT, platform="", poll_every=WATCH_EVERY, settings=Settings(), statuses={}
+)
+"""The account that takes imported orders where no section [imports.NAME] is written."""
 
 SYNCS: Mapping[Role, Sync] = MappingProxyType({Role.MARKETPLACE: Sync(status=IMMEDIATE), Role.SHOP: Sync()})
 """How often an account of a role is told changes, unless the seller says otherwise."""
@@ -140,12 +154,15 @@ def read_accounts(
                 hint = f" (did you mean {meant}?)" if meant else ""
                 reader.complain(at, f"a name has 1 to 41 of the letters a-z, digits and -, and begins with no -{hint}")
             if name in names:
-                reader.complain(at, "a marketplace has this name already; give each account a name of its own")
+                reader.complain(at, "another account has this name already; give each account a name of its own")
             names.add(name)
             table = reader.table(raw, at, f"[{section}.NAME] and its keys")
             if not isinstance(raw, dict):
                 continue
-            account = _account(reader, role, table, at, platforms=platforms, hub=hub, sources=sources)
+            if role is Role.IMPORT:
+                account = _import(reader, table, at)
+            else:
+                account = _account(reader, role, table, at, platforms=platforms, hub=hub, sources=sources)
             if account is not None:
                 accounts.append(account)
     return tuple(accounts)
@@ -181,8 +198,7 @@ def _account(
         own = [field.encode_name for field in msgspec.structs.fields(platform.Settings)]
         for taken in sorted(set(own) & set(common)):
             reader.complain(at, f"the platform {platform.id} has a key {taken}, which is the program's own: its bug")
-        elsewhere = {key: f"[{its}.NAME]" for its, of in SECTIONS.items() for key in COMMON_KEYS[of]}
-        reader.check_keys(table, (*common, *own), at, elsewhere)
+        reader.check_keys(table, (*common, *own), at, _belongs_to())
         settings = reader.known_struct(platform.Settings, table, at)
     values = reader.fields(AccountSettings, set(common) - _READ_HERE, table, at)
     for key in ("poll_every", "settle"):
@@ -204,6 +220,28 @@ def _account(
         return None
     values.setdefault("poll_every", Duration(seconds=platform.poll_every.total_seconds()))
     return AccountSettings(name=at[-1], role=role, settings=settings, **values)
+
+
+def _import(reader: TableReader, table: Mapping[str, Any], at: tuple[str, str]) -> AccountSettings | None:
+    before = len(reader.problems)
+    keys = COMMON_KEYS[Role.IMPORT]
+    reader.check_keys(table, keys, at, _belongs_to())
+    values = reader.fields(AccountSettings, keys, table, at)
+    every = values.get("watch_every", WATCH_EVERY)
+    if every <= timedelta(0):
+        reader.complain((*at, "watch_every"), "must be longer than nothing")
+    if before != len(reader.problems):
+        return None
+    return msgspec.structs.replace(IMPLICIT_IMPORT, name=at[1], poll_every=every, **values)
+
+
+def _belongs_to() -> Mapping[str, str]:
+    """Each common key with the sections that have it."""
+    places: dict[str, list[str]] = {}
+    for section, role in SECTIONS.items():
+        for key in COMMON_KEYS[role]:
+            places.setdefault(key, []).append(f"[{section}.NAME]")
+    return {key: " and ".join(sections) for key, sections in places.items()}
 
 
 def _platform(

@@ -45,8 +45,9 @@ class Health(StrEnum):
 class AccountState(Struct, kw_only=True):
     """One account; only this module changes its health.
 
-    `firm` says that the platform itself asked for the hold, so that a call from before it does not lift it. `faults`
-    are entries of its maps that its platform does not know or take: they count as not written.
+    `firm` says that the platform itself asked for the hold, so that a call from before it does not lift it. `checked`
+    says that its keys and maps were looked at since they last changed. `faults` are entries of its maps that its
+    platform does not know or take: they count as not written.
     """
 
     name: str
@@ -61,6 +62,7 @@ class AccountState(Struct, kw_only=True):
     probing: bool = False
     firm: bool = False
     logs_in: bool = False
+    checked: bool = False
     missing: dict[str, str] = {}
     notes: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
@@ -139,9 +141,11 @@ class Accounts:
         return self._states[name].settings.platform if name in self._states else ""
 
     def capabilities(self, name: str) -> Capability:
-        """What the account can do, after its check."""
+        """What the account can do, after its check; nothing where it has no platform."""
         state = self._states[name]
-        return effective(self.hooks.platform(name), state.missing) if self.running(state) else Capability.NONE
+        if not self.running(state) or not state.settings.platform:
+            return Capability.NONE
+        return effective(self.hooks.platform(name), state.missing)
 
     def targets(self) -> Mapping[str, Target]:
         """The accounts as routing sees them."""
@@ -154,7 +158,7 @@ class Accounts:
                 name=state.name,
                 role=settings.role,
                 capabilities=self.capabilities(state.name),
-                missing={**self.hooks.platform(state.name).why_not, **state.missing},
+                missing={**self._why_not(state), **state.missing},
                 forwards=state.forwards,
                 fetches=settings.fetch,
                 fetched_status=settings.fetched_status or self.ladder.rules.new,
@@ -169,9 +173,12 @@ class Accounts:
             )
         return found
 
+    def _why_not(self, state: AccountState) -> Mapping[str, str]:
+        return self.hooks.platform(state.name).why_not if state.settings.platform else {}
+
     def may_ask(self, state: AccountState) -> bool:
         """Whether a call may begin now; for a held account whose time has come, only one at a time."""
-        if state.paused or not self.running(state):
+        if state.paused or not self.running(state) or not state.settings.platform:
             return False
         if state.held_until is None:
             return True
@@ -227,7 +234,7 @@ class Accounts:
         if paused:
             state.health = Health.PAUSED
         else:
-            state.health = Health.STARTING
+            state.health = Health.STARTING if state.settings.platform else Health.OK
             state.held_until = None
             state.streak = 0
             state.problem = None

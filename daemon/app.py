@@ -13,7 +13,7 @@ from pathlib import Path
 import structlog
 
 from daemon import acts, logs
-from daemon.account_settings import AccountSettings
+from daemon.account_settings import IMPLICIT_IMPORT, AccountSettings
 from daemon.accounts import Accounts, AccountState, Health
 from daemon.clock import SystemClock
 from daemon.config import Config, ConfigError, load
@@ -23,9 +23,11 @@ from daemon.core import forwarding
 from daemon.core.journal import Kind
 from daemon.dispatcher import Dispatcher
 from daemon.events import Feed
+from daemon.fetching import Fetching
 from daemon.hooks import Catalogue, Hooks, discover
 from daemon.hub import Hub
 from daemon.hub_reads import Facts
+from daemon.importer import Importer
 from daemon.opening import Opener
 from daemon.poller import Poller
 from daemon.recovery import bring_forward, recover
@@ -37,7 +39,8 @@ from daemon.store.reader import Reader
 from daemon.store.store import Store
 from daemon.vault import TokenFiles, Vault, VaultError
 from daemon.views import CommandError, Done
-from orderferry import Capability, Clock
+from daemon.watcher import Watcher
+from orderferry import Capability, Clock, Role
 
 log = structlog.get_logger("orderferry.daemon")
 
@@ -59,7 +62,7 @@ class Daemon:
         self._hooks = Hooks()
         self._accounts = Accounts(clock, self._hooks)
         self._feed = Feed()
-        self._pollers: dict[str, Poller] = {}
+        self._pollers: dict[str, Fetching] = {}
         self._polling: dict[str, asyncio.Task[None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._reloading = asyncio.Lock()
@@ -96,7 +99,8 @@ class Daemon:
         self._tasks.append(running)
         self._closing.push_async_callback(self._finish, rounds, dispatcher, running)
         self._accounts.ladder = self.config.ladder
-        for settings in self.config.accounts:
+        importer = self._importer = Importer(self._accounts, rounds, self._clock)
+        for settings in (*self.config.accounts, *await self._implicit()):
             await self._open_account(settings)
         facts = Facts(
             version=version("orderferry"),
@@ -110,6 +114,7 @@ class Daemon:
             accounts=self._accounts,
             pollers=self._pollers,
             rounds=rounds,
+            importer=importer,
             reader=reader,
             feed=self._feed,
             clock=self._clock,
@@ -170,7 +175,8 @@ class Daemon:
                 self._accounts[account.name].settings = account
                 if account.name in self._pollers:
                     await self._note_switches(self._accounts[account.name])
-                    self._pollers[account.name].check_again()
+                    self._accounts[account.name].checked = False
+                    self._pollers[account.name].ring()
             for account in (*plan.added, *plan.reopened):
                 await self._open_account(account)
                 self._start_polling(account.name)
@@ -206,20 +212,39 @@ class Daemon:
         self._accounts.remove(name)
 
     async def _open_account(self, settings: AccountSettings) -> None:
-        name, opener, store, rounds = settings.name, self._opener, self._store, self._rounds
+        name, imports = settings.name, settings.role is Role.IMPORT
         state = AccountState(name=name, settings=settings, added_at=self._clock.now())
         self._accounts.add(state)
+        if imports:
+            state.health = Health.OK
+        elif not await self._open_platform(state):
+            return
+        await self._recall(state)
+        if not imports:
+            self._pollers[name] = Poller(self._accounts, state, self._rounds, self._clock)
+        elif settings.folder is not None:
+            self._pollers[name] = Watcher(
+                self._accounts, state, self._importer, self._rounds, self._clock, folder=settings.folder
+            )
+
+    async def _open_platform(self, state: AccountState) -> bool:
+        """Makes the account's platform; where its plugin can't be started it is refused alone."""
         try:
-            opener.open(settings)
+            self._opener.open(state.settings)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plugin raises concerns this account alone
             state.health = Health.REFUSED
             state.problem = f"its plugin can't be started: {type(error).__name__}: {error}"
-            log.warning("account_refused", account=name, error=state.problem)
-            await rounds.note(Kind.ACCOUNT_REFUSED, name, {"reason": state.problem})
-            return
-        state.logs_in = Capability.LOGIN in self._accounts.capabilities(name)
+            log.warning("account_refused", account=state.name, error=state.problem)
+            await self._rounds.note(Kind.ACCOUNT_REFUSED, state.name, {"reason": state.problem})
+            return False
+        state.logs_in = Capability.LOGIN in self._accounts.capabilities(state.name)
+        return True
+
+    async def _recall(self, state: AccountState) -> None:
+        """What the store knows of the account; a new one is made known to it."""
+        name, settings, store = state.name, state.settings, self._store
         if not await store.fetch("select 1 from account where name = ?", (name,)):
-            await rounds.act(acts.add_account(name, settings.platform, settings.role.value))
+            await self._rounds.act(acts.add_account(name, settings.platform, settings.role.value))
         await self._note_switches(state)
         query = "select added_at, cursor, fetched_at, paused from account where name = ?"
         added_at, cursor, fetched_at, paused = (await store.fetch(query, (name,)))[0]
@@ -228,7 +253,14 @@ class Daemon:
         state.last_fetch = None if fetched_at is None else when(fetched_at)
         if paused:
             self._accounts.pause(state, paused=True)
-        self._pollers[name] = Poller(self._accounts, state, rounds, self._clock)
+
+    async def _implicit(self) -> list[AccountSettings]:
+        """The account for imports that no section names, once there was an import."""
+        name, role = IMPLICIT_IMPORT.name, IMPLICIT_IMPORT.role
+        if any(account.role is role or account.name == name for account in self.config.accounts):
+            return []
+        rows = await self._store.fetch("select 1 from account where name = ? and role = ?", (name, role.value))
+        return [IMPLICIT_IMPORT] if rows else []
 
     async def _note_switches(self, state: AccountState) -> None:
         """Notes since when orders are forwarded into the account, and since when its buyers are thanked.

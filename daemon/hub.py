@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
@@ -11,13 +10,16 @@ from decimal import Decimal
 from daemon import acts
 from daemon.accounts import AccountState
 from daemon.core import forwarding
+from daemon.fetching import all_at_once
 from daemon.hub_reads import HubReads
 from daemon.views import (
     CommandError,
     Done,
     FetchProgress,
+    ImportView,
+    UnreadableOrder,
 )
-from orderferry import Role
+from orderferry import Order, Role
 
 NUMBER = re.compile(r"[\w\- ().]{1,64}")
 
@@ -37,28 +39,24 @@ class Hub(HubReads):
         """Fetches now from these accounts, all at once; yields progress until each is done."""
         for name in names:
             self._running(name)
-        chosen = list(names) or [name for name in self._pollers if self._accounts[name].settings.role is not Role.MAIL]
-        lines: asyncio.Queue[FetchProgress | None] = asyncio.Queue()
+            if name not in self._pollers:
+                raise CommandError("conflict", f"{name} has no folder to look into; say `orderferry import FILE`")
+        chosen = names or [name for name in self._pollers if self._accounts[name].settings.role is not Role.MAIL]
+        async for line in all_at_once(self._pollers[name].fetch_now(uid, since) for name in chosen):
+            yield line
 
-        async def one(name: str) -> None:
-            try:
-                async for line in self._pollers[name].fetch_now(uid, since):
-                    lines.put_nowait(line)
-            finally:
-                lines.put_nowait(None)
-
-        tasks = [asyncio.create_task(one(name)) for name in chosen]
-        left = len(tasks)
-        try:
-            while left:
-                line = await lines.get()
-                if line is None:
-                    left -= 1
-                else:
-                    yield line
-        finally:
-            for task in tasks:
-                task.cancel()
+    async def import_orders(
+        self,
+        name: str,
+        orders: Sequence[Order],
+        malformed: Sequence[UnreadableOrder],
+        *,
+        undated: bool,
+        dry_run: bool,
+        uid: int,
+    ) -> ImportView:
+        """Takes orders in that somebody hands us."""
+        return await self._importer.take(name, orders, malformed, undated=undated, dry_run=dry_run, uid=uid)
 
     async def forward(self, order: str, shop: str | None, uid: int) -> Done:
         """Forwards an order by hand."""
@@ -115,7 +113,8 @@ class Hub(HubReads):
         state = self._running(name)
         done = await self._rounds.act(acts.pause(name, uid, paused=paused))
         self._accounts.pause(state, paused=paused)
-        self._pollers[name].ring()
+        if name in self._pollers:
+            self._pollers[name].ring()
         self._rounds.wake()
         return done
 

@@ -18,7 +18,8 @@ from daemon.core.job import JobState
 from daemon.core.journal import Entry
 from daemon.core.routing import State, functions
 from daemon.events import Feed
-from daemon.poller import Poller
+from daemon.fetching import Fetching
+from daemon.importer import Importer
 from daemon.round import Rounds
 from daemon.store.case import when
 from daemon.store.reader import Filter, Reader
@@ -59,8 +60,9 @@ class HubReads:
         facts: Facts,
         *,
         accounts: Accounts,
-        pollers: Mapping[str, Poller],
+        pollers: Mapping[str, Fetching],
         rounds: Rounds,
+        importer: Importer,
         reader: Reader,
         feed: Feed,
         clock: Clock,
@@ -70,6 +72,7 @@ class HubReads:
         self._accounts = accounts
         self._pollers = pollers
         self._rounds = rounds
+        self._importer = importer
         self._reader = reader
         self._feed = feed
         self._clock = clock
@@ -268,7 +271,9 @@ class HubReads:
         unread = await self._reader.malformed(limit) if state in {None, JobState.PARKED.value} else []
         return JobsView(
             jobs=tuple(shown.job_view(row) for row in rows),
-            malformed=tuple(shown.malformed_view(row) for row in unread if account in {None, row[1]}),
+            malformed=tuple(
+                shown.malformed_view(row, imported=self._imports(row[1])) for row in unread if account in {None, row[1]}
+            ),
         )
 
     async def journal(self, *, after: int = 0, order: str | None = None, limit: int = 100) -> JournalView:
@@ -306,6 +311,9 @@ class HubReads:
             raise CommandError("not_found", f"there is no account {name!r}", tuple(near) or names)
         return self._accounts[name]
 
+    def _imports(self, name: str) -> bool:
+        return name in self._accounts and self._accounts[name].settings.role is Role.IMPORT
+
     def _remedy(self, state: AccountState) -> str | None:
         match state.health:
             case Health.NEEDS_LOGIN:
@@ -329,6 +337,8 @@ class HubReads:
             missing=state.missing,
             notes=state.notes,
             poll_every=str(settings.poll_every),
+            folder=None if settings.folder is None else str(settings.folder),
+            mapping=None if settings.mapping is None else str(settings.mapping),
             last_fetch=state.last_fetch,
             next_fetch=state.next_fetch,
             forwards=state.forwards,

@@ -19,11 +19,13 @@ from daemon.config import Config, ConfigError, load
 from daemon.control.client import Client, DaemonAway, Refused
 from daemon.core import forwarding
 from daemon.hooks import Catalogue, Hooks, discover, effective
+from daemon.imports.faults import FileFault
+from daemon.imports.mapping import read_mapping
 from daemon.map_check import check_maps
 from daemon.opening import Opener
 from daemon.store.connection import FILE, MARK
 from daemon.vault import TokenFiles, Vault, VaultError
-from orderferry import CheckReport, PlatformError
+from orderferry import CheckReport, PlatformError, Role
 from orderferry.capability import Capability
 
 LIMIT = 60.0
@@ -89,6 +91,8 @@ async def _check_account(account: AccountSettings, opener: Opener, hooks: Hooks,
     def failed(text: str) -> Checked:
         return Checked(account=account.name, platform=account.platform, ok=False, text=text)
 
+    if account.role is Role.IMPORT:
+        return await asyncio.to_thread(_check_import, account)
     try:
         platform = opener.open(account)
         async with asyncio.timeout(LIMIT):
@@ -113,6 +117,21 @@ async def _check_account(account: AccountSettings, opener: Opener, hooks: Hooks,
     )
 
 
+def _check_import(account: AccountSettings) -> Checked:
+    faults = []
+    if account.mapping is not None:
+        try:
+            read_mapping(account.mapping)
+        except FileFault as fault:
+            faults.append(str(fault))
+    if account.folder is not None and not os.access(account.folder, os.R_OK | os.W_OK | os.X_OK):
+        faults.append(f"its folder {account.folder} is not there, or this user may not read and write in it")
+    found = "; ".join(faults) or (
+        "its folder can be used" if account.folder else "takes orders from `orderferry import`"
+    )
+    return Checked(account=account.name, platform="import", ok=not faults, text=found)
+
+
 def login(config: Path, account: str, refresh_token_file: Path | None = None) -> int:
     """Logs an account in with the owner's help, or with a refresh token from a file; a running daemon then goes on."""
     catalogue = discover()
@@ -126,6 +145,8 @@ def login(config: Path, account: str, refresh_token_file: Path | None = None) ->
         near = difflib.get_close_matches(account, [one.name for one in settings.accounts], n=3, cutoff=0.4)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         return _say(f"there is no account {account!r} in {config}{hint}")
+    if chosen.role is Role.IMPORT:
+        return _say(f"{account} needs no login: orders come from files")
     if Capability.LOGIN not in catalogue.platforms[chosen.platform].capabilities:
         return _say(f"{account} ({chosen.platform}) needs no login: its keys are in {config}")
     token = None

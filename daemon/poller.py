@@ -51,24 +51,18 @@ class Poller:
         self._asked: list[asyncio.Queue[FetchProgress]] = []
         self._uid: int | None = None
         self._since: datetime | None = None
-        self._checked = False
 
     async def run(self) -> None:
         """Never ends by itself; cancel it."""
         while True:
             await self._until_allowed()
-            if not self._checked:
+            if not self.state.checked:
                 await self._check()
                 continue
             if self.state.settings.fetch or self._asked:
                 await self._fetch()
             self._plan_next()
             await self._rest(self._seconds_left())
-
-    def check_again(self) -> None:
-        """Checks the account and its maps once more, at once: its settings have changed."""
-        self._checked = False
-        self.ring()
 
     def ring(self) -> None:
         """Looks again at once: the account may have been resumed, or somebody wants a fetch."""
@@ -126,14 +120,14 @@ class Poller:
                 report: CheckReport = await self._accounts.hooks.ask(self.state.name, "check")
             self.state.notes, self.state.missing = tuple(report.notes), dict(report.missing)
             await self._check_maps()
-            self._checked = True
+            self.state.checked = True
         except Exception as error:  # noqa: BLE001 - a plugin may raise or answer anything; it concerns this account alone
             failure = classify(error, sent=False)
         await self._turn(failure, probe=probe)
         if failure is not None and not failure.of_account:
             # the check has a bug or was refused, which does not tell how fetching goes
             self.state.notes = (f"its check failed: {failure.message}",)
-            self._checked = True
+            self.state.checked = True
 
     async def _check_maps(self) -> None:
         """Compares the maps with what the platform offers; where it can't be asked they count as they are written."""

@@ -78,11 +78,9 @@ def unpack(
     malformed = list(page.malformed)
     for order in latest(page.orders):
         try:
-            body = _ENCODER.encode(order)
+            orders.append(encoded(order))
         except (TypeError, ValueError) as error:  # a text with half a letter, a value of a wrong type
             malformed.append(_unwritable(order, error))
-        else:
-            orders.append((order, body, hashlib.blake2b(body, digest_size=16).digest()))
     return Received(
         account=account,
         page=replace(page, malformed=tuple(malformed)),
@@ -91,6 +89,12 @@ def unpack(
         caught_up=caught_up,
         keeps_place=keeps_place,
     )
+
+
+def encoded(order: Order) -> Fetched:
+    """An order as the store keeps it; raises `TypeError` and `ValueError` for what can't be written down."""
+    body = _ENCODER.encode(order)
+    return order, body, hashlib.blake2b(body, digest_size=16).digest()
 
 
 def _unwritable(order: Order, error: Exception) -> MalformedOrder:

@@ -9,6 +9,7 @@ from msgspec import Struct
 from daemon.account_settings import AccountSettings
 from daemon.config import Config, ConfigError
 from daemon.toml_values import Problem
+from orderferry import Role
 
 
 class Changes(Struct, frozen=True, kw_only=True):
@@ -47,4 +48,5 @@ def changes(old: Config, new: Config) -> Changes:
 def _alike(before: Mapping[str, AccountSettings], now: AccountSettings) -> bool:
     """Whether the account still speaks to its platform in the same way: then nothing has to be opened anew."""
     was = before[now.name]
-    return (was.platform, was.role, was.settings) == (now.platform, now.role, now.settings)
+    same = (was.platform, was.role, was.settings) == (now.platform, now.role, now.settings)
+    return same and now.role is not Role.IMPORT  # whose folder may be another one now

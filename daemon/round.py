@@ -25,12 +25,13 @@ from daemon.core.routing import Target
 from daemon.core.statuses import Ladder
 from daemon.core.ticking import SLICE, Reading, moved
 from daemon.desk import Desk, Needs
+from daemon.imported import Imported, take
 from daemon.outcomes import Outcome, settle_outcome
 from daemon.receive import Received, receive
 from daemon.store.batch import Batch
 from daemon.store.case import Case, JobRecord, ms, when
 from daemon.store.store import Store
-from daemon.views import CommandError, Done
+from daemon.views import CommandError, Done, ImportView
 from orderferry import Clock, Order
 
 log = structlog.get_logger("orderferry.round")
@@ -111,6 +112,11 @@ class Rounds:
     async def receive(self, received: Received) -> Any:  # Counts
         """Stores a page together with its cursor; returns when both are on disk."""
         return await self._submit(received.needs(), lambda desk: receive(desk, received))
+
+    async def take(self, imported: Imported) -> ImportView:
+        """Stores orders that were handed in; returns when they are on disk."""
+        view: ImportView = await self._submit(imported.received.needs(), lambda desk: take(desk, imported))
+        return view
 
     async def outcome(self, outcome: Outcome) -> None:
         """Stores what came of a job's call."""

@@ -120,8 +120,8 @@ def job_view(row: Any) -> JobView:  # a sqlite row
     )
 
 
-def malformed_view(row: Any) -> MalformedView:  # a sqlite row
-    """A row of `Reader.malformed`."""
+def malformed_view(row: Any, *, imported: bool) -> MalformedView:  # a sqlite row
+    """A row of `Reader.malformed`; `imported` where it came from a file."""
     return MalformedView(
         id=row[0],
         account=row[1],
@@ -130,7 +130,11 @@ def malformed_view(row: Any) -> MalformedView:  # a sqlite row
         first_seen=when(row[4]),
         last_seen=when(row[5]),
         times=row[6],
-        remedy=f"once it is mended there, or the plugin is newer: orderferry fetch {row[1]}",
+        remedy=(
+            f"mend it in the file, then: orderferry import FILE --account {row[1]}"
+            if imported
+            else f"once it is mended there, or the plugin is newer: orderferry fetch {row[1]}"
+        ),
     )
 
 

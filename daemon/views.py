@@ -23,7 +23,8 @@ class AccountView(View, frozen=True, kw_only=True):
     """An account: `health` is one of ok, starting, down, needs_login, paused, refused.
 
     `problem` says in a sentence why it isn't ok, `remedy` is the command that resolves it. `functions` is the table of
-    what is done with it and why not, `faults` are entries of its maps that its platform does not take.
+    what is done with it and why not, `faults` are entries of its maps that its platform does not take. An account for
+    imports has no platform; `folder` and `mapping` are its watched folder and its mapping file.
     """
 
     name: str
@@ -37,6 +38,8 @@ class AccountView(View, frozen=True, kw_only=True):
     missing: Mapping[str, str] = {}
     notes: tuple[str, ...] = ()
     poll_every: str
+    folder: str | None = None
+    mapping: str | None = None
     last_fetch: datetime | None = None
     next_fetch: datetime | None = None
     forwards: bool = False
@@ -260,6 +263,38 @@ class FetchProgress(View, frozen=True, kw_only=True):
     malformed: int
     done: bool = False
     error: str | None = None
+
+
+class UnreadableOrder(View, frozen=True, kw_only=True):
+    """An order of a source that is no order: `raw` is kept sealed until the order comes whole."""
+
+    external_id: str
+    reason: str
+    raw: str = ""
+
+
+class ImportedOrder(View, frozen=True, kw_only=True):
+    """What became of an order that was handed in: `verdict` is new, changed, same, or refused for that `reason`."""
+
+    external_id: str
+    verdict: str
+    reason: str | None = None
+
+
+class ImportView(View, frozen=True, kw_only=True):
+    """What became of the orders of a request; with `dry_run` what would, for nothing was changed.
+
+    `malformed` counts what could not be read, as the request said.
+    """
+
+    account: str
+    new: int
+    changed: int
+    same: int
+    refused: int
+    malformed: int
+    dry_run: bool
+    orders: tuple[ImportedOrder, ...]
 
 
 class ChoiceView(View, frozen=True, kw_only=True):

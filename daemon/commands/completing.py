@@ -27,8 +27,9 @@ def _asked(path: tuple[str, ...], items: Callable[[Any], Iterable[tuple[str, str
     return complete
 
 
-accounts = _asked(("accounts",), lambda value: ((one["name"], one["platform"]) for one in value))
+accounts = _asked(("accounts",), lambda value: ((one["name"], one["platform"] or one["role"]) for one in value))
 shops = _asked(("accounts",), lambda value: ((a["name"], a["platform"]) for a in value if a["role"] == "shop"))
+imports = _asked(("accounts",), lambda value: ((a["name"], a["role"]) for a in value if a["role"] == "import"))
 orders = _asked(
     ("orders",), lambda value: ((str(o["id"]), f"{o['account']} {o['total']}") for o in value["orders"]), limit=50
 )

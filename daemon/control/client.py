@@ -72,8 +72,11 @@ class Client:
         with self._ask("GET", _target(path, query)) as response:
             return Answer(response.read())
 
-    def post(self, *path: str, body: Mapping[str, object] | None = None, key: str | None = None) -> Answer:
-        """Gives a command; under the same `key` it is carried out once, however often it is sent."""
+    def post(self, *path: str, body: Mapping[str, object] | bytes | None = None, key: str | None = None) -> Answer:
+        """Gives a command; under the same `key` it is carried out once, however often it is sent.
+
+        A `body` of bytes is JSON already.
+        """
         with self._ask("POST", _target(path, {}), body or {}, key=key) as response:
             return Answer(response.read())
 
@@ -114,7 +117,7 @@ class Client:
         self,
         method: str,
         target: str,
-        body: Mapping[str, object] | None = None,
+        body: Mapping[str, object] | bytes | None = None,
         *,
         key: str | None = None,
         timeout: float | None = -1.0,
@@ -123,7 +126,7 @@ class Client:
         headers = {"Accept": "*/*"}
         raw = None
         if body is not None:
-            raw = json.dumps(body).encode()
+            raw = body if isinstance(body, bytes) else json.dumps(body).encode()
             headers["Content-Type"] = "application/json"
         if key is not None:
             headers["Idempotency-Key"] = key

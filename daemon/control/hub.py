@@ -13,6 +13,7 @@ from daemon.views import (
     ChoiceView,
     Done,
     FetchProgress,
+    ImportView,
     JobsView,
     JournalView,
     OrdersView,
@@ -21,7 +22,9 @@ from daemon.views import (
     StatusView,
     StoryView,
     UnmappedView,
+    UnreadableOrder,
 )
+from orderferry import Order
 
 
 class Hub(Protocol):
@@ -61,6 +64,16 @@ class Hub(Protocol):
         """Fetches now from these accounts, or from all for none; yields progress until each is done."""
 
     async def reload(self, uid: int) -> Done: ...
+    async def import_orders(
+        self,
+        name: str,
+        orders: Sequence[Order],
+        malformed: Sequence[UnreadableOrder],
+        *,
+        undated: bool,
+        dry_run: bool,
+        uid: int,
+    ) -> ImportView: ...
     async def forward(self, order: str, shop: str | None, uid: int) -> Done: ...
     async def retry(self, job: int, uid: int) -> Done: ...
     async def resolve(self, job: int, *, shop_order: str | None, sent: bool, send_again: bool, uid: int) -> Done: ...

@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from daemon.control.routes import MAX_PARAMETER, OPENAPI_PATH, ROUTES, Body, Param, Route
+from daemon.control.bodies import Body
+from daemon.control.routes import MAX_PARAMETER, OPENAPI_PATH, ROUTES, Param, Route
 from daemon.core.journal import Entry
 from daemon.views import Problem
 

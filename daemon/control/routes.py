@@ -9,14 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from decimal import Decimal
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 from urllib.parse import parse_qsl, unquote
 
-import msgspec
 from msgspec import Struct
 
+from daemon.control.bodies import (
+    Body,
+    FetchBody,
+    ForwardBody,
+    ImportBody,
+    NoBody,
+    ParcelBody,
+    PaymentBody,
+    ResolveBody,
+    SinceBody,
+    StatusBody,
+)
 from daemon.core.job import JobState
 from daemon.core.journal import Entry
 from daemon.views import (
@@ -25,6 +35,7 @@ from daemon.views import (
     CommandError,
     Done,
     FetchProgress,
+    ImportView,
     JobsView,
     JournalView,
     OrdersView,
@@ -52,76 +63,6 @@ class Param(Struct, frozen=True, kw_only=True):
     choices: tuple[str, ...] = ()
     least: int = 0
     most: int = MAX_ID
-
-
-class Body(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a POST carries; an empty body counts as an empty object."""
-
-
-class NoBody(Body, frozen=True, kw_only=True):
-    """Nothing is asked for."""
-
-
-Moment = Annotated[datetime, msgspec.Meta(tz=True)]
-
-
-class SinceBody(Body, frozen=True, kw_only=True):
-    """`since`: what was changed there since then is fetched again."""
-
-    since: Moment | None = None
-
-
-class FetchBody(Body, frozen=True, kw_only=True):
-    """The accounts to fetch from; none means all. `since`: what was changed there since then is fetched again."""
-
-    names: tuple[str, ...] = msgspec.field(default=(), name="accounts")
-    since: Moment | None = None
-
-
-class ForwardBody(Body, frozen=True, kw_only=True):
-    """The shop to put the order into; without it every shop that forwards."""
-
-    shop: str | None = None
-
-
-class StatusBody(Body, frozen=True, kw_only=True):
-    """One of the hub's statuses, by its key in config.toml."""
-
-    status: str
-
-
-class PaymentBody(Body, frozen=True, kw_only=True):
-    """Whether the order is paid, and how much came in (in the order's currency; a decimal number as text)."""
-
-    paid: bool
-    amount: Decimal | None = None
-
-    def __post_init__(self) -> None:
-        if self.amount is not None and not (self.amount.is_finite() and self.amount >= 0):
-            raise ValueError("`amount` must be a number such as 12.34")
-        if self.amount is not None and not self.paid:
-            raise ValueError("`amount` says how much came in, so it goes with `paid`: true")
-
-
-class ParcelBody(Body, frozen=True, kw_only=True):
-    """A parcel on its way."""
-
-    carrier: str
-    number: str
-
-
-class ResolveBody(Body, frozen=True, kw_only=True):
-    """What the person found: the shop's order, that the mail went out, or neither, so that it may be sent again."""
-
-    shop_order: str | None = None
-    sent: bool = False
-    send_again: bool = False
-
-    def __post_init__(self) -> None:
-        if [self.shop_order is not None, self.sent, self.send_again].count(True) != 1:
-            raise ValueError(
-                "give one: `shop_order`, the shop's order that was found; `sent`: true, for a mail; `send_again`: true"
-            )
 
 
 class Route(Struct, frozen=True, kw_only=True):
@@ -277,6 +218,15 @@ ROUTES: tuple[Route, ...] = (
     _act("/v1/reload", "reload", "take config.toml as it is now; where it is broken the settings stay as they are"),
     _act("/v1/accounts/{name}/pause", "pause", "ask this account nothing until it is resumed"),
     _act("/v1/accounts/{name}/resume", "resume", "ask this account again"),
+    Route(
+        method="POST",
+        path="/v1/imports/{name}/orders",
+        hub="import_orders",
+        summary="take orders in; says of each whether it is new, changed, the same or refused",
+        answer=ImportView,
+        acts=True,
+        body=ImportBody,
+    ),
     _act("/v1/orders/{order}/forward", "forward", "put an order into the shop by hand", ForwardBody),
     _act("/v1/orders/{order}/status", "set_status", "give the order another status", StatusBody),
     _act("/v1/orders/{order}/payment", "set_payment", "say whether the order is paid", PaymentBody),

@@ -15,6 +15,7 @@ import msgspec
 from aiohttp import web
 
 from daemon.control import guard, openapi, routes, streams
+from daemon.control.bodies import Body
 from daemon.control.guard import Limits, Refusal
 from daemon.control.hub import Hub
 from daemon.control.listening import Connection, Connections, listen, problem_answer
@@ -308,7 +309,7 @@ async def _left(writing: Awaitable[None], *, keyed: bool) -> bool:
     return False
 
 
-def _decoded(raw: bytes, body: type[routes.Body]) -> routes.Body:
+def _decoded(raw: bytes, body: type[Body]) -> Body:
     try:
         return msgspec.json.decode(raw or b"{}", type=body)
     except msgspec.ValidationError as error:

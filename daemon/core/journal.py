@@ -52,6 +52,7 @@ class Kind(StrEnum):
     ACCOUNT_RESUMED = "account_resumed"  # uid
     ACCOUNT_REFUSED = "account_refused"  # reason: its plugin can't be started
     FETCHED = "fetched"  # new changed malformed uid: only where there was something, or a person asked
+    IMPORTED = "imported"  # new changed same malformed uid (no uid: from a watched folder)
 
     # the daemon
     DAEMON_STARTED = "daemon_started"  # version in_doubt (jobs that were under way when it ended)

@@ -233,6 +233,12 @@ def _fetched(row: _Row) -> str:
     return f"{row.subject} was fetched from:{asked}{',' if asked and told else ''} {told or 'nothing new'}"
 
 
+def _imported(row: _Row) -> str:
+    counts = {"new": "new", "changed": "changed", "same": "known already", "malformed": "that could not be read"}
+    told = ", ".join(f"{row[key]} {words}" for key, words in counts.items() if row[key] not in {None, "0"})
+    return f"Orders were imported into {row.account}{f' by {row.who}' if row.who else ''}: {told or 'none'}"
+
+
 def _in_doubt(row: _Row) -> str:
     count = row["in_doubt"]
     return f", with {count} jobs in doubt" if count not in {None, "0"} else ""
@@ -281,6 +287,7 @@ _SENTENCES: Mapping[Kind, Callable[[_Row], str]] = {
     Kind.ACCOUNT_RESUMED: lambda row: f"{_capital(row.who or 'somebody')} let {row.account} go on",
     Kind.ACCOUNT_REFUSED: lambda row: f"{row.subject} could not be started{row.why('reason')}",
     Kind.FETCHED: _fetched,
+    Kind.IMPORTED: _imported,
     Kind.DAEMON_STARTED: lambda row: f"The daemon started{row.why('version', ', version ')}{_in_doubt(row)}",
     Kind.DAEMON_STOPPING: lambda row: f"The daemon was told to stop{_in_doubt(row)}",
     Kind.SETTINGS_RELOADED: lambda row: (

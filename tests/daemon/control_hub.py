@@ -14,6 +14,8 @@ from daemon.views import (
     CommandError,
     Done,
     FetchProgress,
+    ImportedOrder,
+    ImportView,
     JobsView,
     JournalView,
     LinkView,
@@ -25,10 +27,9 @@ from daemon.views import (
     StatusView,
     StoryView,
     UnmappedView,
+    UnreadableOrder,
 )
-from orderferry import (
-    Parcel,
-)
+from orderferry import Order, Parcel
 from tests.daemon.control_views import (
     ALLEGRO_ID,
     ENTRIES,
@@ -218,6 +219,31 @@ class FakeHub:
         if self.gate is not None:
             await self.gate.wait()
         return Done(text=f"{name} was done", order=12, jobs=(18,))
+
+    async def import_orders(
+        self,
+        name: str,
+        orders: Sequence[Order],
+        malformed: Sequence[UnreadableOrder],
+        *,
+        undated: bool,
+        dry_run: bool,
+        uid: int,
+    ) -> ImportView:
+        ids = tuple(one.external_id for one in orders)
+        self.commands.append(("import_orders", name, ids, len(malformed), undated, dry_run, uid))
+        self._check("import_orders")
+        told = tuple(ImportedOrder(external_id=one, verdict="new") for one in ids)
+        return ImportView(
+            account=name,
+            new=len(ids),
+            changed=0,
+            same=0,
+            refused=0,
+            malformed=len(malformed),
+            dry_run=dry_run,
+            orders=told,
+        )
 
     async def forward(self, order: str, shop: str | None, uid: int) -> Done:
         self._order(order)

@@ -129,7 +129,7 @@ MISTAKES: list[tuple[str, Expected]] = [
     (S.replace("s]", '"My Shop"]'), (1, 'shops."My Shop"', "a name has 1 to 41 of the letters")),
     (S.replace("s]", '"My Shop"]'), (1, 'shops."My Shop"', "(did you mean my-shop?)")),
     (S.replace("s]", "-]"), (1, "shops.-", "begins with no -")),
-    (M + S.replace("s]", "m]"), (5, "shops.m", "a marketplace has this name already")),
+    (M + S.replace("s]", "m]"), (5, "shops.m", "another account has this name already")),
     ("[shops.s]\n", (1, "shops.s.platform", 'is missing; write platform = one of "clash", "corner"')),
     ("[shops.s]\nplatform = 7\n", (2, "shops.s.platform", 'found a number, write text in "quotes"')),
     ("[shops.s]\nplatform = ''\n", (2, "shops.s.platform", "is empty")),

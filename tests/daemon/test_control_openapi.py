@@ -28,6 +28,7 @@ BODIES: dict[str, dict[str, object]] = {
     "status": {"status": "sent"},
     "payment": {"paid": True, "amount": "12.30"},
     "parcels": {"carrier": "INPOST", "number": "620001"},
+    "orders": {"orders": [], "malformed": [], "undated": True},
     "resolve": {"shop_order": "88"},
 }
 

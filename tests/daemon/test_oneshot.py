@@ -99,6 +99,22 @@ def test_a_good_account_is_told_with_its_notes_and_nothing_is_written(
     assert not (tmp_path / "data").exists()
 
 
+def test_an_account_for_imports_is_checked_for_its_folder_and_its_mapping(
+    config: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert oneshot.check(config("[imports.hand]\n[imports.files]\nfolder = '.'\nmapping = 'm.toml'")) == 1
+    said = capsys.readouterr().out
+    assert "hand (import): ok: takes orders from `orderferry import`" in said
+    assert "files (import): FAILED" in said
+    assert "m.toml: can't be read" in said
+    (tmp_path / "m.toml").write_text("")
+    assert oneshot.check(config("[imports.files]\nfolder = 'gone'\nmapping = 'm.toml'")) == 1
+    assert "gone is not there" in capsys.readouterr().out
+    assert oneshot.check(config("[imports.files]\nfolder = '.'\nmapping = 'm.toml'")) == 0
+    assert oneshot.login(config("[imports.files]"), "files") == 1
+    assert "needs no login: orders come from files" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("answer", "words"),
     [

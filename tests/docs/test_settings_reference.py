@@ -16,7 +16,7 @@ import msgspec
 import pytest
 import tomli
 
-from daemon.account_settings import COMMON_KEYS, SYNC_KEYS, SYNCS, AccountSettings, ForwardSettings
+from daemon.account_settings import COMMON_KEYS, SYNC_KEYS, SYNCS, WATCH_EVERY, AccountSettings, ForwardSettings
 from daemon.config import DEFAULT_STATUSES, DaemonSettings, load
 from daemon.core import thanking
 from daemon.core.fields import PLACES, Choose
@@ -126,7 +126,9 @@ def test_the_hub_s_statuses() -> None:
     assert table(section("`[statuses]`"), "key") == [[f"`{status.key}`", status.label] for status in DEFAULT_STATUSES]
 
 
-@pytest.mark.parametrize(("heading", "role"), [("marketplaces", Role.MARKETPLACE), ("shops", Role.SHOP)])
+@pytest.mark.parametrize(
+    ("heading", "role"), [("marketplaces", Role.MARKETPLACE), ("shops", Role.SHOP), ("imports", Role.IMPORT)]
+)
 def test_the_keys_of_every_account_of_a_role(heading: str, role: Role) -> None:
     expected = fields(AccountSettings, COMMON_KEYS[role], poll_every="the platform's", statuses="the platform's")
     assert documented(f"`[{heading}.NAME]`") == expected
@@ -220,7 +222,8 @@ def test_what_is_switched_off_in_the_example_shows_the_defaults(private: Path) -
     assert full.statuses == plain.statuses
     assert full.daemon.log_level == plain.daemon.log_level
     market, shop = full.accounts[:2]
-    assert [account.name for account in full.accounts[2:]] == ["mail"]
+    assert [account.name for account in full.accounts[2:]] == ["files", "mail"]
+    assert full.accounts[2].watch_every == WATCH_EVERY
     assert market.forward_since is not None
     assert (shop.forward.fields, any(shop.payments.entries()), any(shop.deliveries.entries())) == (
         {"_wants_invoice": Choose(place="wants_invoice", then="1", otherwise="0"), "_nip": "{tax_id}"},
@@ -240,6 +243,7 @@ def test_the_example_has_every_key() -> None:
     assert set(document["daemon"]) == set(fields(DaemonSettings))
     assert set(market) == {*COMMON_KEYS[Role.MARKETPLACE], *own_keys("allegro")}
     assert set(shop) == {*COMMON_KEYS[Role.SHOP], *own_keys("woocommerce")}
+    assert set(document["imports"]["files"]) == set(COMMON_KEYS[Role.IMPORT])
     assert set(shop["forward"]) == set(fields(ForwardSettings))
     assert set(document["rules"]) == set(fields(Rules))
     assert set(market["sync"]) == set(SYNC_KEYS[Role.MARKETPLACE])
