@@ -129,14 +129,23 @@ def _scan(kind: Kind, begin: datetime, now: datetime) -> Scan:
     return Scan(kind=kind, begin=min(begin, now), end=now, goal=now)
 
 
+def narrowed(position: Position, *, listed: int, total: int) -> Position | None:
+    """With a smaller window, where this one holds more than a page and can be made smaller; None otherwise.
+
+    What such a page lists need not be looked at: the smaller windows list it again.
+    """
+    scan = position.scan
+    assert scan is not None  # noqa: S101 - a page is asked only while there is a scan
+    half = (scan.end - scan.begin) / 2
+    if scan.offset or total <= listed or half < TICK:
+        return None
+    return msgspec.structs.replace(position, scan=msgspec.structs.replace(scan, end=scan.begin + half))
+
+
 def after(position: Position, *, listed: int, total: int, every: timedelta) -> Position:
     """After a page of so many orders from a window that holds `total`; open orders are due after `every`."""
     scan = position.scan
     assert scan is not None  # noqa: S101 - a page is asked only while there is a scan
-    if scan.offset == 0 and total > listed:
-        half = (scan.end - scan.begin) / 2
-        if half >= TICK:
-            return msgspec.structs.replace(position, scan=msgspec.structs.replace(scan, end=scan.begin + half))
     if scan.offset and total != scan.total:
         return msgspec.structs.replace(position, scan=msgspec.structs.replace(scan, offset=0, total=total))
     if listed and scan.offset + listed < total:

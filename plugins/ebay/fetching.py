@@ -56,6 +56,9 @@ class Fetching:
         try:
             listed = await self._client.orders(scan.criteria, scan.limit, scan.offset)
             raws = listed.orders or ()
+            smaller = positions.narrowed(position, listed=len(raws), total=listed.total)
+            if smaller is not None:
+                return Page(cursor=positions.encode(smaller), more=True, sweep=scan.kind is Kind.OPEN)
             found = await self._read(position, raws)
         except RateLimited:
             raise

@@ -85,6 +85,8 @@ def order(raw: bytes) -> Order:
         raise Malformed(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Malformed("the order is no readable JSON") from None
+    if not told.line_items:
+        raise Malformed("$.lineItems has no line")
     total = money(told.pricing_summary.total, "$.pricingSummary.total")
     try:
         delivery = _delivery(told, total.currency)

@@ -28,7 +28,7 @@ from orderferry.testing.simulator import Fate, Faults, Simulator
 from plugins.ebay import simulator_form as make
 from plugins.ebay import simulator_script as script
 from plugins.ebay.simulator_form import Json, Offer
-from plugins.ebay.simulator_state import STEERED, Kept, Market, Quirks, Refused, spoiled
+from plugins.ebay.simulator_state import STEERED, Market, Quirks, Refused, spoiled
 
 CLIENT_ID: Final = "simulated-app"
 CLIENT_SECRET: Final = "simulated-cert"  # noqa: S105 - the simulator's own, worth nothing elsewhere
@@ -148,19 +148,11 @@ class EbaySimulator(Simulator):
             raise Refused(400, 30700, "Invalid filter: brackets must be encoded")
         limit, offset = _number(query, "limit", 50, 1, 200), _number(query, "offset", 0, 0, 10**9)
         tests = self._tests(query.get("filter", ""))
-        found = []
-        for _, kept in sorted(self.market.orders.items(), key=lambda item: item[0][::-1]):
-            listed = self.market.listed(kept)
-            if listed is not None and all(test(self._times(kept)) for test in tests):
-                found.append(listed)
-        page = found[offset : offset + limit]
+        found = [(order, kept) for order, kept in self.market.in_list() if all(test(order) for test in tests)]
+        page = [self.market.listed(order, kept) for order, kept in found[offset : offset + limit]]
         told = {"href": str(request.url), "total": len(found), "limit": limit, "offset": offset}
         body = msgspec.json.encode(told)[:-1] + b',"orders":[' + b",".join(page) + b"]}"
         return web.Response(body=body, content_type="application/json")
-
-    def _times(self, kept: Kept) -> Json:
-        lagging = self.now() - kept.changed_at < timedelta(seconds=self.market.quirks.lag)
-        return (kept.before if lagging else kept.listed_as) or kept.order
 
     def _tests(self, criteria: str) -> list[Test]:
         """The filter's conditions; of two periods only the one of the purchase counts."""

@@ -256,14 +256,21 @@ class Market:
             order["buyer"]["taxIdentifier"] = kept.tax_identifier
         return msgspec.json.encode(order)
 
-    def listed(self, kept: Kept) -> bytes | None:
-        """The order as the list shows it now; None where it does not show it yet."""
-        lagging = self.now() - kept.changed_at < timedelta(seconds=self.quirks.lag)
-        if lagging and kept.before is None:
-            return None
+    def in_list(self) -> list[tuple[Json, Kept]]:
+        """Each order in the state that the list shows now, in no sequence that means anything."""
+        now, lag = self.now(), timedelta(seconds=self.quirks.lag)
+        shown = []
+        for _, kept in sorted(self.orders.items(), key=lambda item: item[0][::-1]):
+            lagging = now - kept.changed_at < lag
+            if now - datetime.fromisoformat(kept.order["creationDate"]) >= lag:
+                shown.append(((kept.before if lagging else kept.listed_as) or kept.order, kept))
+        return shown
+
+    def listed(self, order: Json, kept: Kept) -> bytes:
+        """The document of such an order: without tax number and cancellation requests."""
         if kept.raw is not None:
             return kept.raw
-        order = copy.deepcopy((kept.before if lagging else kept.listed_as) or kept.order)
+        order = copy.deepcopy(order)
         order["cancelStatus"]["cancelRequests"] = []
         return msgspec.json.encode(make.aged(order, self.now()))
 

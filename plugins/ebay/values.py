@@ -60,7 +60,10 @@ def utc(moment: datetime, path: str) -> datetime:
     """A moment in UTC."""
     if moment.tzinfo is None:
         raise Malformed(f"{path} has no time zone")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise Malformed(f"{path} is beyond all time") from None
 
 
 class at:  # noqa: N801 - read as a word: with at("$.pricingSummary.total")
