@@ -30,9 +30,10 @@ from orderferry import (
     PickupPoint,
     Stage,
 )
+from orderferry.names import first_and_last
 from plugins.ebay import wire
 from plugins.ebay.values import address as address_of
-from plugins.ebay.values import at, money, names, utc
+from plugins.ebay.values import at, money, utc
 
 T = TypeVar("T")
 
@@ -173,7 +174,7 @@ def _buyer(told: wire.Order) -> Buyer:
     """The buyer himself, also where the parcel goes to a hub of eBay; the e-mail is his in both places."""
     home = told.buyer.buyer_registration_address or wire.Contact()
     receiver = next((step.ship_to for step in _steps(told) if step.ship_to), wire.Contact())
-    first, last = names(home.full_name)
+    first, last = first_and_last(home.full_name)
     return Buyer(
         login=told.buyer.username or None,
         email=receiver.email or home.email or None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from orderferry import Address, Malformed, Money
+from orderferry.names import first_and_last
 from plugins.ebay import wire
 
 
@@ -18,7 +19,7 @@ def address(contact: wire.Contact, path: str, *, reference: str | None = None) -
         return None
     if not place.city or not place.country_code:
         raise Malformed(f"{path}.contactAddress has no {'countryCode' if place.city else 'city'}")
-    first, last = names(contact.full_name)
+    first, last = first_and_last(contact.full_name)
     company = contact.company_name or None
     if reference:
         company = f"{company}, Reference #{reference}" if company else f"Reference #{reference}"
@@ -35,12 +36,6 @@ def address(contact: wire.Contact, path: str, *, reference: str | None = None) -
             country=country(place.country_code),
             phone=(contact.primary_phone.phone_number or None) if contact.primary_phone else None,
         )
-
-
-def names(full_name: str | None) -> tuple[str | None, str | None]:
-    """First names and last name: eBay has one text, and its last word is taken for the last name."""
-    words = (full_name or "").split()
-    return (" ".join(words[:-1]) or None, words[-1]) if words else (None, None)
 
 
 def country(code: str) -> str:

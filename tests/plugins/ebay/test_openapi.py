@@ -176,7 +176,7 @@ def test_the_check_itself_finds_what_is_wrong(description: Description, damage: 
 
 FULFILLMENT = "/order/{id}/shipping_fulfillment"
 LINE = [{"lineItemId": "{line}", "quantity": 1}]
-REFUSALS = [
+REFUSALS: list[tuple[str, str, Any, int, int]] = [
     ("GET", "/order/01-00000-00000", None, 400, 32100),
     ("GET", "/order?limit=201", None, 400, 30820),
     ("GET", "/order?limit=x", None, 400, 30820),
