@@ -23,7 +23,6 @@ OVERLAP: Final = timedelta(minutes=15)
 FIRST: Final = timedelta(days=60)  # a new account's orders; older ones have lost e-mail and much else
 OPEN_FOR: Final = timedelta(days=60)  # an order that is open longer is not read again
 LONGEST: Final = timedelta(days=729)  # the list reaches back two years
-PATIENCE: Final = timedelta(days=1)  # open orders that could not be read again for so long are worth telling
 TICK: Final = timedelta(milliseconds=1)  # times are told to the millisecond
 
 
@@ -167,15 +166,12 @@ def _ended(position: Position, scan: Scan, every: timedelta) -> Position:
     return msgspec.structs.replace(position, scan=None, until=scan.goal, check_next=not fresh and not position.alone)
 
 
-def postponed(position: Position, now: datetime) -> Position | None:
-    """Without the scan of the open orders, which could not be read: the next round tries again.
+def postponed(position: Position) -> Position | None:
+    """Without the scan of the open orders, which could not be read: the next round tries again, and no new order waits.
 
-    None where that has gone on for too long, or where the scan is of the changed orders: then the trouble is the
-    account's own.
+    None where the scan is of the changed orders: then the trouble is the account's own.
     """
     if position.scan is None or position.scan.kind is not Kind.OPEN:
-        return None
-    if position.checked_at is not None and now - position.checked_at > PATIENCE:
         return None
     return msgspec.structs.replace(position, scan=None)
 

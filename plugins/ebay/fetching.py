@@ -63,10 +63,11 @@ class Fetching:
         except RateLimited:
             raise
         except (Unavailable, Rejected) as error:
-            later = positions.postponed(position, self._clock.now())
+            later = positions.postponed(position)
             if later is None:
                 raise
-            self._log.warning("recheck_postponed", reason=type(error).__name__)
+            last = positions.stamp(position.checked_at) if position.checked_at else None
+            self._log.warning("recheck_postponed", reason=type(error).__name__, last_checked=last)
             return Page(cursor=positions.encode(later))
         moved = positions.after(position, listed=len(raws), total=listed.total, every=self._every)
         if moved.scan is None:

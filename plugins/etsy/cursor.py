@@ -1,11 +1,12 @@
 """What to ask Etsy next; pure: positions and answers in, the next position out.
 
 Etsy's list of changes does not tell of cancellations and refunds (github.com/etsy/open-api issues 604, 629, 513), and
-without being asked for them no list has cancelled orders. So each round has legs: what was changed, from before the last
-round on; what was cancelled of the last 60 days; and every few hours all that was bought in the last 60 days.
+without being asked for them no list has cancelled orders. So each round has legs: what was cancelled of the last 60
+days; every few hours all that was bought in the last 60 days; and what was changed, from before the last round on. That
+comes last, so that it also finds what happens during the others.
 
-A leg goes on by the time of the last receipt seen: one that changes meanwhile moves to the end of the list, and counting
-would then skip the one that took its place. Only within one second, or where the list is not sorted, it counts.
+A leg goes on by the time of the last receipt seen: one that changes meanwhile moves to the end of the list, and
+counting would then skip the one that took its place. Only within one second, or in a list that isn't sorted, it counts.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from plugins.etsy.mapping import Peek
 PAGE: Final = 100  # the most that the list gives
 OVERLAP: Final = timedelta(hours=1)
 WINDOW: Final = timedelta(days=60)
-PATIENCE: Final = timedelta(days=2)  # so long the second look may fail before it is the account's trouble
 OLDEST: Final = datetime(2005, 6, 18, tzinfo=UTC)  # Etsy's first day
 
 
@@ -58,9 +58,9 @@ class Leg(Struct, frozen=True, kw_only=True):
 class Position(Struct, frozen=True, kw_only=True):
     """All that is remembered between two pages.
 
-    Every change up to `until` has been told; `swept_at` is when the last round with a look at everything began that came
-    to an end. `legs` are those still to go of the round that began at `began_at`. `first` is the round of a new account,
-    whose orders nobody missed; `alone` one that a person asked for.
+    Every change up to `until` has been told; `swept_at` is when the last round with a look at everything began that
+    came to an end. `legs` are those still to go of the round that began at `began_at`. `first` is the round of a new
+    account, whose orders nobody missed; `alone` one that a person asked for.
     """
 
     until: datetime | None = None
@@ -100,10 +100,8 @@ def started(position: Position, now: datetime, every: timedelta) -> Position:
     if position.legs:
         return position
     until, swept_at = position.until, position.swept_at
-    if until is None or until > now + OVERLAP:  # from the future: a clock was moved, so nothing is certain
-        since = now - WINDOW
-    else:
-        since = min(until, now) - OVERLAP
+    lost = until is None or until > now + OVERLAP  # from the future: a clock was moved, so nothing is certain
+    since = now - WINDOW if lost or until is None else min(until, now) - OVERLAP
     sweeps = swept_at is None or not timedelta() <= now - swept_at < every
     return msgspec.structs.replace(
         position,
@@ -115,8 +113,9 @@ def started(position: Position, now: datetime, every: timedelta) -> Position:
 
 
 def _legs(since: datetime, bought_since: datetime, *, everything: bool) -> tuple[Leg, ...]:
-    legs = [Leg(kind=Kind.CHANGED, since=_second(since)), Leg(kind=Kind.CANCELLED, since=_second(bought_since))]
-    return (*legs, Leg(kind=Kind.BOUGHT, since=_second(bought_since))) if everything else tuple(legs)
+    bought = (Leg(kind=Kind.BOUGHT, since=_second(bought_since)),) if everything else ()
+    cancelled = Leg(kind=Kind.CANCELLED, since=_second(bought_since))
+    return (cancelled, *bought, Leg(kind=Kind.CHANGED, since=_second(since)))
 
 
 def after(position: Position, receipts: Sequence[Peek]) -> Position:
@@ -139,15 +138,15 @@ def _ended(position: Position, rest: tuple[Leg, ...]) -> Position:
     return msgspec.structs.replace(position, legs=(), until=position.began_at, swept_at=swept_at)
 
 
-def postponed(position: Position, now: datetime) -> Position | None:
-    """Without the legs that are left: the changes were told, and the next round looks at the rest again.
+def postponed(position: Position) -> Position | None:
+    """Without this leg, which could not be read: the next round tries again, and no new order waits.
 
-    None where that has gone on for too long, or where the changes themselves can't be read.
+    None where the leg is of the changed orders: then the trouble is the account's own.
     """
-    overdue = position.swept_at is not None and now - position.swept_at > PATIENCE
-    if position.alone or position.legs[0].kind is Kind.CHANGED or overdue:
+    leg, *rest = position.legs
+    if position.alone or leg.kind is Kind.CHANGED:
         return None
-    return msgspec.structs.replace(position, legs=(), until=position.began_at)
+    return msgspec.structs.replace(position, legs=tuple(rest), sweeps=False)
 
 
 def _second(moment: datetime) -> int:

@@ -47,11 +47,11 @@ class Fetching:
         except RateLimited:
             raise
         except (Unavailable, Rejected) as error:
-            later = positions.postponed(position, self._clock.now())
+            later = positions.postponed(position)
             if later is None:
                 raise
             self._log.warning("sweep_postponed", kind=leg.kind.value, reason=type(error).__name__)
-            return Page(cursor=positions.encode(later))
+            return Page(cursor=positions.encode(later), more=True)
         moved = positions.after(position, [mapping.peek(raw) for raw in raws])
         found = [mapping.order_or_malformed(raw) for raw in raws]
         return Page(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from orderferry.testing.clock import START
 from plugins.ebay import cursor as positions
-from plugins.ebay.cursor import FIRST, LONGEST, OPEN_FOR, OVERLAP, PAGE, PATIENCE, Kind, Position, Scan
+from plugins.ebay.cursor import FIRST, LONGEST, OPEN_FOR, OVERLAP, PAGE, Kind, Position, Scan
 
 EVERY = timedelta(hours=2)
 MINUTE = timedelta(minutes=1)
@@ -134,7 +134,7 @@ def test_orders_that_leave_the_windows_make_it_skip_no_other(times: list[int], s
 def test_postponing_the_open_ones_delays_no_new_order() -> None:
     _, position = run(positions.started(Position(), START), [])
     begun = positions.started(position, START)
-    later = positions.postponed(begun, START)
+    later = positions.postponed(begun)
     assert later is not None
     assert not later.more
     following = positions.started(later, START + MINUTE)
@@ -144,11 +144,8 @@ def test_postponing_the_open_ones_delays_no_new_order() -> None:
     assert following.check_next
 
 
-def test_it_is_not_postponed_for_ever_and_the_changed_ones_never() -> None:
-    begun = positions.started(Position(until=START, checked_at=START, check_next=True), START)
-    assert positions.postponed(begun, START + PATIENCE) is not None
-    assert positions.postponed(begun, START + PATIENCE + MINUTE) is None
-    assert positions.postponed(positions.started(Position(), START), START) is None
+def test_the_changed_ones_are_never_postponed() -> None:
+    assert positions.postponed(positions.started(Position(), START)) is None
 
 
 @pytest.mark.parametrize(

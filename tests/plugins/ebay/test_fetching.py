@@ -275,15 +275,15 @@ async def test_where_the_open_orders_cannot_be_listed_new_ones_come_all_the_same
         return await listed(criteria, limit, offset)
 
     monkeypatch.setattr(platform._client, "orders", no_open_ones)
-    for _ in range(11):
-        await clock.advance(2.1 * HOUR)
+    for _ in range(3):
+        await clock.advance(20 * HOUR)
         order_id = simulator.market.purchase()
         await shop.fetch(platform)
         assert order_id in shop.orders
-    await clock.advance(2.1 * HOUR)
-    page = await platform.fetch_orders(shop.cursor, None)
-    with pytest.raises(Unavailable, match="out of order"):
-        await platform.fetch_orders(page.cursor, None)
+    log = platform.account.log
+    assert isinstance(log, MemoryLog)
+    told = [one for one in log.events if one.event == "recheck_postponed"]
+    assert [(one.level, one.fields["last_checked"]) for one in told] == [("warning", "2026-01-05T09:00:00.000Z")] * 3
 
 
 async def test_a_list_that_counts_orders_and_gives_none_is_not_believed(
