@@ -283,7 +283,7 @@ async def test_where_the_open_orders_cannot_be_listed_new_ones_come_all_the_same
     log = platform.account.log
     assert isinstance(log, MemoryLog)
     told = [one for one in log.events if one.event == "recheck_postponed"]
-    assert [(one.level, one.fields["last_checked"]) for one in told] == [("warning", "2026-01-05T09:00:00.000Z")] * 3
+    assert [(one.level, one.values["last_checked"]) for one in told] == [("warning", "2026-01-05T09:00:00.000Z")] * 3
 
 
 async def test_a_list_that_counts_orders_and_gives_none_is_not_believed(
