@@ -72,15 +72,13 @@ class Position(Struct, frozen=True, kw_only=True):
     """All that is remembered between two pages.
 
     Every change up to `until` has been told. `checked_at` is when the last scan of the open orders began that came to
-    an end, and `check_next` says that one is due. `first` is the scan of a new account, whose orders nobody missed;
-    `alone` one that a person asked for.
+    an end, and `check_next` says that one is due. `alone` is a scan that a person asked for.
     """
 
     until: datetime | None = None
     checked_at: datetime | None = None
     check_next: bool = False
     scan: Scan | None = None
-    first: bool = False
     alone: bool = False
 
     @property
@@ -119,9 +117,9 @@ def started(position: Position, now: datetime) -> Position:
         return msgspec.structs.replace(position, check_next=False, scan=_scan(Kind.OPEN, now - OPEN_FOR, now))
     until = position.until
     if until is None or until > now + OVERLAP:  # from the future: a clock was moved, so nothing is certain
-        return msgspec.structs.replace(position, first=until is None, scan=_scan(Kind.CHANGED, now - FIRST, now))
+        return msgspec.structs.replace(position, scan=_scan(Kind.CHANGED, now - FIRST, now))
     begin = max(until - OVERLAP, now - LONGEST)
-    return msgspec.structs.replace(position, first=False, scan=_scan(Kind.CHANGED, begin, now))
+    return msgspec.structs.replace(position, scan=_scan(Kind.CHANGED, begin, now))
 
 
 def _scan(kind: Kind, begin: datetime, now: datetime) -> Scan:

@@ -212,17 +212,18 @@ def _rest(told: wire.Order, left: Money) -> Iterator[Line]:
     if fee is not None:
         amount = money(fee, "$.pricingSummary.fee")
         left = left - amount
-        yield from _charge("fee", "Fees", amount)
+        yield from _charge(f"{told.order_id}/fee", "Fees", amount)
     tax = _tax(told, left.currency)
     if tax.amount and left.amount == tax.amount:
         left = left - tax
-        yield from _charge("tax", "Tax", tax)
-    yield from _charge("adjustment", "Adjustment", left)
+        yield from _charge(f"{told.order_id}/tax", "Tax", tax)
+    yield from _charge(f"{told.order_id}/adjustment", "Adjustment", left)
 
 
-def _charge(key: str, name: str, amount: Money) -> Iterator[Line]:
+def _charge(line_id: str, name: str, amount: Money) -> Iterator[Line]:
+    """A line without goods; its id must be no other order's, for by their lines orders are known as merged."""
     if amount.amount:
-        yield Line(id=key, name=name, quantity=1, unit_price=amount, total=amount, goods=False)
+        yield Line(id=line_id, name=name, quantity=1, unit_price=amount, total=amount, goods=False)
 
 
 def _tax(told: wire.Order, currency: str) -> Money:

@@ -218,25 +218,25 @@ def _rest(told: wire.Receipt, left: Money) -> Iterator[Line]:
         "gift-wrap": ("Gift wrap", _maybe(told.gift_wrap_price, "$.gift_wrap_price", zero)),
         "vat": ("VAT", _maybe(told.total_vat_cost, "$.total_vat_cost", zero)),
     }
-    yield from _charge("discount", "Discount", discount)
+    yield from _charge(told, "discount", "Discount", discount)
     left = left - discount
     for size in range(len(charges), -1, -1):
         for chosen in combinations(charges, size):
             added = sum((charges[key][1].amount for key in chosen), Decimal(0))
             if added == left.amount:
                 for key in chosen:
-                    yield from _charge(key, *charges[key])
+                    yield from _charge(told, key, *charges[key])
                 return
-    yield from _charge("adjustment", "Adjustment", left)
+    yield from _charge(told, "adjustment", "Adjustment", left)
 
 
 def _maybe(amount: wire.Amount | None, path: str, zero: Money) -> Money:
     return zero + _money(amount, path) if amount else zero
 
 
-def _charge(key: str, name: str, amount: Money) -> Iterator[Line]:
+def _charge(told: wire.Receipt, key: str, name: str, amount: Money) -> Iterator[Line]:
     if amount.amount:
-        yield Line(id=key, name=name, quantity=1, unit_price=amount, total=amount, goods=False)
+        yield Line(id=f"{told.receipt_id}/{key}", name=name, quantity=1, unit_price=amount, total=amount, goods=False)
 
 
 def _name(one: wire.Transaction) -> str:

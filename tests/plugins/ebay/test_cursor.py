@@ -43,14 +43,12 @@ def run(
 def test_a_new_account_looks_two_months_back() -> None:
     position = positions.started(Position(), START)
     assert position.scan == Scan(kind=Kind.CHANGED, begin=START - FIRST, end=START, goal=START)
-    assert position.first
 
 
 def test_afterwards_windows_are_closed_and_overlap() -> None:
     position = positions.started(Position(until=START, checked_at=START), START + MINUTE)
     assert position.scan is not None
     assert position.scan.criteria == "lastmodifieddate:[2026-01-05T08:45:00.000Z..2026-01-05T09:01:00.000Z]"
-    assert not position.first
 
 
 def test_an_outage_is_made_up_for_from_before_its_beginning() -> None:

@@ -65,7 +65,7 @@ def test_lines_with_sku_variation_personalisation_and_coupon() -> None:
     assert mug.name == "Mug (Colour: red, Engraving: For Ola)"
     assert (mug.unit_price, mug.total, mug.goods) == (eur("10"), eur("30"), True)
     assert (pattern.sku, pattern.unit_price, pattern.goods) == (None, eur("5"), False)
-    assert (discount.id, discount.total, discount.goods) == ("discount", eur("-5"), False)
+    assert (discount.id, discount.total, discount.goods) == ("3000000001/discount", eur("-5"), False)
     assert sum_of(order) == order.total.amount
 
 
@@ -167,7 +167,7 @@ def test_parcels_that_etsy_knows_of() -> None:
 )
 def test_what_the_total_has_beside_goods_and_delivery(changes: Json, extra: list[str]) -> None:
     order = read(**changes)
-    assert [line.id for line in order.lines[2:]] == extra
+    assert [line.id for line in order.lines[2:]] == [f"3000000001/{key}" for key in extra]
     assert sum_of(order) == order.total.amount
 
 
