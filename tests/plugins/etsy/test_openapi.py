@@ -1,8 +1,7 @@
 """What the plugin asks and what the simulator answers, held against Etsy's official description (OAS 3.0, 2025-12).
 
 The description requires nothing and forbids no further property, so one is stricter here: a property that it does not
-know is an error. Two things are let pass: the spelling of the status, which varies in the wild ("Paid"), and amounts of
-more than one property, as `allOf` with a further schema would refuse them.
+know is an error. One thing is let pass: the spelling of the status, which varies in the wild ("Paid").
 """
 
 from __future__ import annotations
