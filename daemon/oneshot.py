@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -25,7 +26,7 @@ from daemon.map_check import check_maps
 from daemon.opening import Opener
 from daemon.store.connection import FILE, MARK
 from daemon.vault import TokenFiles, Vault, VaultError
-from orderferry import CheckReport, PlatformError, Role
+from orderferry import CheckReport, NeedsLogin, PlatformError, Role
 from orderferry.capability import Capability
 
 LIMIT = 60.0
@@ -177,7 +178,7 @@ async def log_in(config: Config, catalogue: Catalogue, account: AccountSettings,
     opener.open(account)
     ask: Callable[..., Awaitable[Any]] = hooks.ask
     try:
-        answer: str = await ask(account.name, "login", show=_show, refresh_token=token)
+        answer: str = await ask(account.name, "login", show=_show, ask=_ask, refresh_token=token)
     finally:
         await opener.close()
     return answer
@@ -208,6 +209,18 @@ def _resume(config: Config, account: str) -> None:
 
 def _show(text: str) -> None:
     print(text, flush=True)  # noqa: T201 - for the person at the terminal
+
+
+async def _ask(text: str) -> str:
+    """The line that the person at the terminal types; nothing else runs meanwhile."""
+    # asyncio's own handler only cancels the task, which a waiting input() would not notice
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return input(text)  # noqa: ASYNC250 - the login waits for nothing but this
+    except EOFError:
+        raise NeedsLogin("nobody is there to answer; run `orderferry login` in a terminal") from None
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _say(text: str) -> int:

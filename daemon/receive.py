@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from daemon.core.intake import Known, Verdict, changed_fields, compare, latest, replaced_by
+from daemon.core.intake import Known, Verdict, changed_fields, compare, latest, remembered, replaced_by
 from daemon.core.job import JobEvent, JobKind, JobState
 from daemon.core.journal import Kind
 from daemon.core.routing import MAIL, NewJob
@@ -193,6 +193,8 @@ def _take_changed(desk: Desk, received: Received, case: Case, fetched: Fetched) 
     order, body, digest = fetched
     record = case.order
     before = case.document
+    if before is not None and (whole := remembered(before, order)) is not order:
+        order, body = whole, _ENCODER.encode(whole)
     was = record.stage
     fields = changed_fields(before, order) if before is not None else ()
     record.digest = digest

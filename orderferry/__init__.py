@@ -1,8 +1,8 @@
 """The contract between orderferry and its plugins: all that a plugin may import.
 
 Further public modules, imported where they are needed: `orderferry.http` (the account's HTTP client),
-`orderferry.oauth` (token flows), `orderferry.carriers` (one name for each carrier), `orderferry.testing` (the contract
-test kit).
+`orderferry.oauth`, `oauth_code` and `oauth_login` (token flows), `orderferry.carriers` (one name for each carrier),
+`orderferry.testing` (the contract test kit).
 """
 
 from orderferry.capability import Capability

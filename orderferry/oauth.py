@@ -1,13 +1,14 @@
 """OAuth tokens: their shape, the flows that get them as request generators, and the auth that uses them.
 
-A flow is a generator: it yields what is to be done (`Request`, `Wait`, `Show`), is sent the `Response`, and returns the
-`Tokens`. So a flow is tested with no network and no clock, and any platform can drive it (RFC 6749, RFC 8628).
+A flow is a generator: it yields what is to be done (`Request`, `Wait`, `Show`, `Ask`), is sent the `Response` or the
+owner's answer, and returns the `Tokens`. So a flow is tested with no network and no clock, and any platform can drive
+it (RFC 6749, RFC 8628). The flow in which the owner pastes a code is in `orderferry.oauth_code`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
@@ -28,11 +29,15 @@ LONGEST_LIFE = 10 * 366 * 86_400.0
 
 
 class Tokens(msgspec.Struct, frozen=True, kw_only=True):
-    """What an authorisation server gave: the access token, when it ends, and the refresh token that gets the next."""
+    """What an authorisation server gave: the access token, when it ends, and the refresh token that gets the next.
+
+    `refresh_expires_at` is when the refresh token ends, where the server said so.
+    """
 
     access: str
     refresh: str | None = None
     expires_at: datetime
+    refresh_expires_at: datetime | None = None
 
     def __repr__(self) -> str:
         return f"Tokens(***, expires_at={self.expires_at.isoformat()})"
@@ -65,18 +70,27 @@ class Show(msgspec.Struct, frozen=True):
     text: str
 
 
-Flow: TypeAlias = Generator[Request | Wait | Show, Response | None, Tokens]
+class Ask(msgspec.Struct, frozen=True):
+    """The flow asks the owner to type or paste a line, which it is then sent."""
+
+    text: str
+
+
+Flow: TypeAlias = Generator[Request | Wait | Show | Ask, Response | str | None, Tokens]
+
+AskOwner = Callable[[str], Awaitable[str]]
+"""Shows a line to the owner and answers what he typed; `NeedsLogin` where nobody is there to answer."""
 
 
 class _Grant(msgspec.Struct):
     access_token: str
     expires_in: float = 3600
     refresh_token: str | None = None
+    refresh_token_expires_in: float | None = None
 
 
 class _Refusal(msgspec.Struct):
     error: str = "no reason given"
-    error_description: str = ""
 
 
 class _Device(msgspec.Struct):
@@ -88,28 +102,20 @@ class _Device(msgspec.Struct):
     interval: float = 5
 
 
-def refresh(auth_url: str, basic: BasicAuthHeader, token: str, now: datetime, *, in_form: bool = False) -> Flow:
-    """Spends a refresh token; `NeedsLogin` when the server no longer takes it.
-
-    With `in_form` the client's credentials stand beside it in the form and not in a header (RFC 6749, section 2.3.1).
-    """
+def refresh(auth_url: str, client: OAuthClient, token: str, now: datetime) -> Flow:
+    """Spends a refresh token; `NeedsLogin` when the server no longer takes it."""
     form = {"grant_type": "refresh_token", "refresh_token": token}
-    if in_form:
-        form |= {"client_id": basic.client_id, "client_secret": basic.client_secret}
-    response = yield _form(f"{auth_url}/token", None if in_form else basic, form)
-    assert response is not None  # noqa: S101 - a Request is always answered
+    response = yield from post_form(f"{auth_url}/token", client, form)
     if response.status in {400, 401}:
-        refusal = _refusal(response)
-        raise NeedsLogin(f"the refresh token is no longer taken ({refusal.error})")
-    return _tokens(response, now, previous=token)
+        raise NeedsLogin(f"the refresh token is no longer taken ({refusal(response)})")
+    return granted(response, now, previous=token)
 
 
-def device(auth_url: str, basic: BasicAuthHeader, client_id: str, now: Callable[[], datetime]) -> Flow:
+def device(auth_url: str, client: OAuthClient, client_id: str, now: Callable[[], datetime]) -> Flow:
     """The device flow: shows the owner an address and a code, and waits until he has agreed there."""
-    response = yield _form(f"{auth_url}/device", basic, {"client_id": client_id})
-    assert response is not None  # noqa: S101 - a Request is always answered
+    response = yield from post_form(f"{auth_url}/device", client, {"client_id": client_id})
     if response.status != 200:
-        raise NeedsLogin(f"the device login could not begin ({response.status} {_refusal(response).error})")
+        raise NeedsLogin(f"the device login could not begin ({response.status} {refusal(response)})")
     begun = _decoded(response, _Device)
     yield Show(f"Open {begun.verification_uri_complete or begun.verification_uri}")
     yield Show(f"and confirm the code {begun.user_code} (it is good for {begun.expires_in / 60:.0f} minutes).")
@@ -117,11 +123,10 @@ def device(auth_url: str, basic: BasicAuthHeader, client_id: str, now: Callable[
     while now() < until:
         yield Wait(interval)
         form = {"grant_type": DEVICE_GRANT, "device_code": begun.device_code}
-        response = yield _form(f"{auth_url}/token", basic, form)
-        assert response is not None  # noqa: S101 - a Request is always answered
+        response = yield from post_form(f"{auth_url}/token", client, form)
         if response.status == 200:
-            return _tokens(response, now(), previous=None)
-        error = _refusal(response).error
+            return granted(response, now(), previous=None)
+        error = refusal(response)
         if error == "slow_down" or response.status == 429 or response.status >= 500:
             interval += 5
         elif error == "access_denied":
@@ -146,9 +151,30 @@ class BasicAuthHeader(msgspec.Struct, frozen=True):
         return BasicAuth(self.client_id, self.client_secret).header
 
 
-async def drive(flow: Flow, send: Send, clock: Clock, show: Callable[[str], None]) -> Tokens:
-    """Carries out a flow's steps and answers its tokens."""
-    answer: Response | None = None
+class PublicClient(msgspec.Struct, frozen=True):
+    """A client that names itself in the form, and has no secret for the authorisation server (RFC 7636)."""
+
+    client_id: str
+
+
+class FormClient(msgspec.Struct, frozen=True):
+    """A client whose credentials stand in the form and not in a header (RFC 6749, section 2.3.1)."""
+
+    client_id: str
+    client_secret: str
+
+    def __repr__(self) -> str:
+        return "FormClient(***)"
+
+
+OAuthClient: TypeAlias = BasicAuthHeader | PublicClient | FormClient
+
+
+async def drive(
+    flow: Flow, send: Send, clock: Clock, show: Callable[[str], None], ask: AskOwner | None = None
+) -> Tokens:
+    """Carries out a flow's steps and answers its tokens; `ask` is needed by flows that ask the owner."""
+    answer: Response | str | None = None
     while True:
         try:
             step = flow.send(answer)
@@ -160,8 +186,12 @@ async def drive(flow: Flow, send: Send, clock: Clock, show: Callable[[str], None
             answer = await send(step)
         elif isinstance(step, Wait):
             await clock.sleep(step.seconds)
-        else:
+        elif isinstance(step, Show):
             show(step.text)
+        elif ask is not None:
+            answer = await ask(step.text)
+        else:
+            raise NeedsLogin("this login needs its owner's answer")
 
 
 class BearerAuth:
@@ -210,7 +240,7 @@ class BearerAuth:
                 if kept.refresh is None:
                     raise NeedsLogin(f"the login has ended; run `{self._how}`")
                 flow = self._renew(kept.refresh, self._clock.now())
-                kept = await drive(flow, send, self._clock, _unseen)
+                kept = _with_end(await drive(flow, send, self._clock, _unseen), before=kept)
                 await self._store.save(kept)
             self._tokens = kept
             return kept
@@ -226,22 +256,49 @@ def _unseen(text: str) -> None:
     """A renewal shows nothing to anybody."""
 
 
-def _form(url: str, basic: BasicAuthHeader | None, form: Mapping[str, str]) -> Request:
+def _with_end(tokens: Tokens, *, before: Tokens) -> Tokens:
+    """The new tokens; where the refresh token is the same as before, so is its end."""
+    if tokens.refresh != before.refresh or tokens.refresh_expires_at is not None:
+        return tokens
+    return msgspec.structs.replace(tokens, refresh_expires_at=before.refresh_expires_at)
+
+
+def post_form(
+    url: str, client: OAuthClient, form: Mapping[str, str]
+) -> Generator[Request, Response | str | None, Response]:
+    """A flow's step: posts a form to the authorisation server as this client, and returns its response."""
     headers = {"Accept": "application/json", "User-Agent": "orderferry"}
-    if basic is not None:
-        headers["Authorization"] = basic.value
-    return Request(method="POST", url=url, query={}, headers=headers, form=form)
+    if isinstance(client, BasicAuthHeader):
+        headers["Authorization"] = client.value
+    else:
+        form = {**form, "client_id": client.client_id}
+        if isinstance(client, FormClient):
+            form["client_secret"] = client.client_secret
+    response = yield Request(method="POST", url=url, query={}, headers=headers, form=form)
+    assert isinstance(response, Response)  # noqa: S101 - a Request is always answered by one
+    return response
 
 
-def _tokens(response: Response, now: datetime, previous: str | None) -> Tokens:
+def granted(response: Response, now: datetime, previous: str | None) -> Tokens:
+    """The tokens in a token endpoint's answer; `previous` is the refresh token that goes on where no new one comes."""
     if response.status != 200:
         raise Unavailable(f"the authorisation server answered {response.status}")
     grant = _decoded(response, _Grant)
+    ends = grant.refresh_token_expires_in
     return Tokens(
         access=grant.access_token,
         refresh=grant.refresh_token or previous,
         expires_at=now + _span(grant.expires_in),
+        refresh_expires_at=now + _span(ends) if ends is not None and grant.refresh_token else None,
     )
+
+
+def refusal(response: Response) -> str:
+    """The error code in a refusal."""
+    try:
+        return msgspec.json.decode(response.body, type=_Refusal).error
+    except msgspec.MsgspecError:
+        return _Refusal().error
 
 
 def _span(seconds: float) -> timedelta:
@@ -253,10 +310,3 @@ def _decoded(response: Response, kind: type[T]) -> T:
         return msgspec.json.decode(response.body, type=kind)
     except msgspec.MsgspecError as error:
         raise Unavailable(f"the authorisation server's answer can't be read ({error})") from error
-
-
-def _refusal(response: Response) -> _Refusal:
-    try:
-        return msgspec.json.decode(response.body, type=_Refusal)
-    except msgspec.MsgspecError:
-        return _Refusal()

@@ -31,7 +31,7 @@ from orderferry.surroundings import Clock, Log
 
 if TYPE_CHECKING:
     from orderferry.http import Auth, Http, Limits
-    from orderferry.oauth import TokenStore
+    from orderferry.oauth import AskOwner, TokenStore
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
@@ -186,8 +186,8 @@ class Platform(Generic[SettingsT]):
         raise NotImplementedError
 
     @hookspec(firstresult=True)
-    async def login(self, show: Callable[[str], None], refresh_token: str | None) -> str:
-        """Gets tokens with the owner's help and stores them; `show` prints a line for him.
+    async def login(self, show: Callable[[str], None], ask: AskOwner, refresh_token: str | None) -> str:
+        """Gets tokens with the owner's help and stores them; `show` prints a line for him, `ask` awaits his answer.
 
         With a `refresh_token` obtained elsewhere nobody is asked. Answers one sentence of success.
         """

@@ -51,7 +51,7 @@ def check(ctx: click.Context, *, config: Path, as_json: bool) -> None:
 def login(ctx: click.Context, account: str, *, config: Path, refresh_token_file: Path | None) -> None:
     """Log in to ACCOUNT.
 
-    Shows a code and an address, waits for you there, and keeps the tokens encrypted.
+    Shows what to do in your browser, waits until you have, and keeps the tokens encrypted.
     """
     from daemon import oneshot
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from orderferry import Order, Stage
 
@@ -48,6 +49,22 @@ def compare(known: Known | None, fetched: Order, digest: bytes) -> Verdict:
     return Verdict.CHANGED
 
 
+def remembered(before: Order, fetched: Order) -> Order:
+    """The fetched state with what its platform told once and tells no longer, as a buyer's data must be at hand later.
+
+    eBay shows an e-mail address for 14 days, and name, phone and street for 90.
+    """
+    buyer, delivery = fetched.buyer, fetched.delivery
+    gone = {name: told for name in _FORGOTTEN if getattr(buyer, name) is None and (told := getattr(before.buyer, name))}
+    if gone:
+        buyer = replace(buyer, **gone)
+    if delivery.address is None and before.delivery.address is not None:
+        delivery = replace(delivery, address=before.delivery.address)
+    if buyer is fetched.buyer and delivery is fetched.delivery:
+        return fetched
+    return replace(fetched, buyer=buyer, delivery=delivery)
+
+
 def replaced_by(fetched: Order, owners: Mapping[str, Known]) -> tuple[Known, ...]:
     """The known orders whose lines this one carries now: they were merged into it.
 
@@ -80,4 +97,5 @@ def changed_fields(before: Order, after: Order) -> tuple[str, ...]:
     )
 
 
+_FORGOTTEN = ("email", "phone", "first_name", "last_name")
 _MARKS = frozenset({"external_id", "revision", "updated_at"})

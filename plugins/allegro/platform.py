@@ -22,8 +22,9 @@ from orderferry import (
     Unavailable,
     hookimpl,
 )
-from plugins.allegro import writeback
-from plugins.allegro.auth import Login, bearer
+from orderferry.oauth import AskOwner
+from orderferry.oauth_login import Login
+from plugins.allegro import auth, writeback
 from plugins.allegro.client import Client, open_http
 from plugins.allegro.cursor import stamp
 from plugins.allegro.fetching import Fetching
@@ -64,7 +65,7 @@ class Allegro(Platform[AllegroSettings]):
 
     def __init__(self, account: Account[AllegroSettings]) -> None:
         super().__init__(account)
-        self._client = Client(open_http(account, bearer(account)))
+        self._client = Client(open_http(account, auth.bearer(account)))
         self._fetching = Fetching(self._client, account.clock, account.log, account.settings.sweep_every)
         self._carriers = writeback.Carriers(self._client, account.clock)
 
@@ -95,13 +96,13 @@ class Allegro(Platform[AllegroSettings]):
         raise Rejected("Allegro has no list of payment methods to choose from")
 
     @hookimpl
-    async def login(self, show: Callable[[str], None], refresh_token: str | None) -> str:
+    async def login(self, show: Callable[[str], None], ask: AskOwner, refresh_token: str | None) -> str:
         """Logs in by the device flow, or with a refresh token; the new tokens are proven by a first call."""
-        auth = Login(self.account, show, refresh_token)
+        login = Login(self.account, auth.login(self.account, refresh_token), show, ask)
         try:
-            await Client(open_http(self.account, auth)).latest_event()
+            await Client(open_http(self.account, login)).latest_event()
         except Unavailable:
-            if not auth.done:
+            if not login.done:
                 raise
             return "Allegro has given the tokens, and they are kept; Allegro can't be asked for orders just now."
         return "Allegro has accepted the login; the tokens are kept and renew themselves."

@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from orderferry.http import Request, Send
-from orderferry.oauth import BasicAuthHeader, BearerAuth, Flow, drive, refresh
+from orderferry.oauth import BearerAuth, Flow, FormClient, drive, refresh
 
 if TYPE_CHECKING:
     from orderferry import Account
@@ -97,8 +97,8 @@ class Login:
 
 
 def _refresh(settings: AmazonSettings, token: str, now: datetime) -> Flow:
-    application = BasicAuthHeader(settings.client_id, settings.client_secret.reveal())
-    return refresh(str(settings.auth_url), application, token, now, in_form=True)
+    application = FormClient(settings.client_id, settings.client_secret.reveal())
+    return refresh(str(settings.auth_url), application, token, now)
 
 
 def _as_bearer(request: Request, token: str) -> Request:

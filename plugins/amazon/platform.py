@@ -22,6 +22,7 @@ from orderferry import (
     Unavailable,
     hookimpl,
 )
+from orderferry.oauth import AskOwner
 from plugins.amazon import checking, mapping, tracking
 from plugins.amazon.auth import AccessToken, Login
 from plugins.amazon.client import Client
@@ -88,7 +89,7 @@ class Amazon(Platform[AmazonSettings]):
         raise Rejected(f"Amazon has no list of {kind.value} to choose from")
 
     @hookimpl
-    async def login(self, show: Callable[[str], None], refresh_token: str | None) -> str:
+    async def login(self, show: Callable[[str], None], ask: AskOwner, refresh_token: str | None) -> str:  # noqa: ARG002 - nothing is asked
         """Trades the refresh token of the self-authorisation; a first call proves the new tokens."""
         if refresh_token is None:
             raise NeedsLogin(

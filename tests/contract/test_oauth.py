@@ -15,6 +15,7 @@ from orderferry.oauth import (
     BasicAuthHeader,
     BearerAuth,
     Flow,
+    FormClient,
     Show,
     Tokens,
     Wait,
@@ -65,7 +66,7 @@ def test_refresh_spends_the_refresh_token() -> None:
 
 
 def test_the_client_s_credentials_may_stand_in_the_form() -> None:
-    flow = refresh(AUTH, BASIC, "old", START, in_form=True)
+    flow = refresh(AUTH, FormClient("client", "client-secret"), "old", START)
     request = next(flow)
     assert isinstance(request, Request)
     assert "Authorization" not in request.headers

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from daemon.core.intake import Known, Verdict, changed_fields, compare, latest, replaced_by
+from daemon.core.intake import Known, Verdict, changed_fields, compare, latest, remembered, replaced_by
 from orderferry import Order, Stage
 
 Make = Callable[..., Order]
@@ -91,3 +91,22 @@ def test_of_a_page_with_two_states_the_newest_stays(order: Make, minute: timedel
 def test_changed_fields_name_what_differs_and_not_the_marks(order: Make, minute: timedelta, t0: datetime) -> None:
     after = order(revision="r2", updated_at=t0 + minute, comment=None, total=replace(order().total))
     assert changed_fields(order(), after) == ("comment",)
+
+
+def test_what_a_platform_tells_no_longer_is_remembered(order: Make) -> None:
+    before = order()
+    silent = replace(before.buyer, email=None, phone=None, first_name=None, last_name=None)
+    now = replace(before, buyer=silent, delivery=replace(before.delivery, address=None), stage=Stage.PLACED)
+    assert before.buyer.email
+    assert before.delivery.address
+    kept = remembered(before, now)
+    assert (kept.buyer, kept.delivery, kept.stage) == (before.buyer, before.delivery, Stage.PLACED)
+
+
+def test_what_a_platform_tells_counts_and_what_it_never_told_stays_unknown(order: Make) -> None:
+    before = order()
+    nowhere = replace(before.delivery, address=None)
+    unknown = replace(before, buyer=replace(before.buyer, email=None), delivery=nowhere, stage=Stage.PLACED)
+    moved = replace(before, buyer=replace(before.buyer, email="new@example.org", company=None), comment=None)
+    assert remembered(before, moved) is moved
+    assert remembered(unknown, unknown) is unknown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,7 @@ from orderferry import (
     Settings,
     hookimpl,
 )
+from orderferry.oauth import AskOwner
 from tests.daemon.engine_platforms import Market, MarketWorld
 
 ANSWER: dict[str, Any] = {}
@@ -48,8 +50,10 @@ class Lister(Market):
         return tuple(Choice(id=name, title=name.title()) for name in ("sent", "processing") if kind)
 
     @hookimpl
-    async def login(self, show: Callable[[str], None], refresh_token: str | None) -> str:
+    async def login(self, show: Callable[[str], None], ask: AskOwner, refresh_token: str | None) -> str:
         show("open https://example.org and type ABCD")
+        if refresh_token is None:
+            return f"logged in with {await ask('the code: ')}"
         if refresh_token == "bad":
             raise NeedsLogin("the token was refused")
         return f"logged in with {refresh_token}"
@@ -158,6 +162,17 @@ def test_a_login_with_a_token_from_a_file(config: Any, tmp_path: Path, capsys: p
     assert "is empty" in capsys.readouterr().err
     assert oneshot.login(config(), "main", tmp_path / "nowhere") == 1
     assert "can't be read" in capsys.readouterr().err
+
+
+def test_a_login_asks_its_owner(
+    config: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("c-1\n"))
+    assert oneshot.login(config(), "main") == 0
+    assert "logged in with c-1" in capsys.readouterr().out
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert oneshot.login(config(), "main") == 1
+    assert "nobody is there to answer" in capsys.readouterr().err
 
 
 def test_a_login_of_nobody(config: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,6 +88,21 @@ async def test_an_order_that_changes_after_forwarding_is_shown_as_different(
         assert len(await engine.entries("order_differs")) == 1, "what is not in the shop's order does not differ"
 
 
+async def test_a_buyer_whom_the_marketplace_hides_later_is_neither_lost_nor_a_difference(
+    tmp_path: Path, clock: EngineClock, world: ShopWorld
+) -> None:
+    async with await Engine.between(tmp_path, world, clock=clock) as engine:
+        await engine.receive(page(order(1, buyer=Buyer(login="anna", email="anna@example.org"))))
+        await engine.settle()
+        hidden = order(1, buyer=Buyer(login="anna"), shipped=True, updated_at=LATER)
+        counts = [await engine.receive(page(hidden)) for _ in range(2)]
+        assert [count.changed for count in counts] == [1, 0]
+        await engine.settle()
+        (entry,) = await engine.entries("order_changed")
+        assert entry["fields"] == ["shipped"]
+        assert await engine.entries("order_differs") == []
+
+
 @pytest.mark.parametrize("lost", [False, True])
 async def test_an_order_that_changes_while_it_is_on_its_way_is_shown_as_different(
     tmp_path: Path, clock: EngineClock, world: ShopWorld, *, lost: bool

@@ -21,6 +21,7 @@ from daemon.config import load
 from daemon.hooks import Catalogue, discover
 from daemon.setup import first, person
 from orderferry import Account, Capability, CheckReport, Duration, NeedsLogin, Role, Secret, Settings, Url, hookimpl
+from orderferry.oauth import AskOwner
 from orderferry.platform import AnyPlatform
 from tests.daemon.engine_platforms import Market, MarketWorld
 
@@ -88,7 +89,7 @@ class Plain(Market):
         super().__init__(account, MarketWorld())
 
     @hookimpl
-    async def login(self, show: Callable[[str], None], refresh_token: str | None) -> str:
+    async def login(self, show: Callable[[str], None], ask: AskOwner, refresh_token: str | None) -> str:  # noqa: ARG002 - nothing is asked
         assert refresh_token is None
         show("open https://plain.example")
         settings = self.account.settings

@@ -18,6 +18,10 @@ from plugins.allegro.settings import AllegroSettings
 from plugins.allegro.simulator import AllegroSimulator
 
 
+async def nobody(text: str) -> str:
+    raise AssertionError(f"the device flow asks for nothing, but it did: {text}")
+
+
 @pytest.fixture
 async def stranger(settings: AllegroSettings, open_account: OpenAccount) -> Allegro:
     """An account that has never logged in."""
@@ -42,7 +46,7 @@ async def test_the_device_flow_shows_the_page_and_the_code(
             assert code in shown[1]
             assert simulator.oauth.approve(code)
 
-    assert "accepted" in await clock.run(stranger.login(confirm, None))
+    assert "accepted" in await clock.run(stranger.login(confirm, nobody, None))
     assert len(shown) == 2
     assert (await stranger.check()).summary.startswith("Logged in as simulated_seller")
 
@@ -56,14 +60,14 @@ async def test_a_denied_login_says_so(simulator: AllegroSimulator, stranger: All
             simulator.oauth.approve(code, deny=True)
 
     with pytest.raises(NeedsLogin, match="refused"):
-        await clock.run(stranger.login(deny, None))
+        await clock.run(stranger.login(deny, nobody, None))
 
 
 async def test_nobody_confirms(simulator: AllegroSimulator, stranger: Allegro, clock: VirtualClock) -> None:
     simulator.oauth.auto_approve = False
     simulator.oauth.interval = 600
     with pytest.raises(NeedsLogin, match="run `orderferry login` again"):
-        await clock.run(stranger.login(lambda _: None, None))
+        await clock.run(stranger.login(lambda _: None, nobody, None))
 
 
 async def test_a_wrong_client_secret_needs_attention(
@@ -71,7 +75,7 @@ async def test_a_wrong_client_secret_needs_attention(
 ) -> None:
     simulator.oauth.client_secret = "another"
     with pytest.raises(NeedsLogin, match="invalid_client"):
-        await clock.run(stranger.login(lambda _: None, None))
+        await clock.run(stranger.login(lambda _: None, nobody, None))
 
 
 async def test_a_refresh_token_from_elsewhere_is_enough(
@@ -79,7 +83,7 @@ async def test_a_refresh_token_from_elsewhere_is_enough(
 ) -> None:
     given = simulator.oauth.issue()["refresh_token"]
     open_account.canaries.add(given)
-    await stranger.login(lambda _: pytest.fail("nobody is asked"), given)
+    await stranger.login(lambda _: pytest.fail("nobody is asked"), nobody, given)
     kept = await stranger.account.tokens.load()
     assert kept is not None
     assert kept.refresh not in {None, given}
@@ -93,7 +97,7 @@ async def test_a_login_of_which_the_answer_is_lost_is_asked_again_at_once(
     given = simulator.oauth.issue()["refresh_token"]
     simulator.script("POST", "/auth/oauth/token", fate, fate)
     simulator.script("GET", "/order/event-stats", Fate.DOWN)
-    assert "can't be asked" in await clock.run(stranger.login(lambda _: None, given))
+    assert "can't be asked" in await clock.run(stranger.login(lambda _: None, nobody, given))
     assert (await stranger.check()).summary.startswith("Logged in")
 
 

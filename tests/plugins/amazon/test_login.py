@@ -26,6 +26,10 @@ async def stranger(settings: AmazonSettings, open_account: OpenAccount) -> Amazo
     return Amazon(open_account(Amazon, settings))
 
 
+async def nobody(text: str) -> str:
+    raise AssertionError(f"this login asks for nothing, but it did: {text}")
+
+
 def unseen(text: str) -> None:
     pytest.fail(f"nobody is asked, but was shown: {text}")
 
@@ -37,7 +41,7 @@ async def test_without_a_login_the_account_says_which_command_it_needs(stranger:
 
 async def test_without_a_refresh_token_the_login_says_where_there_is_one(stranger: Amazon) -> None:
     with pytest.raises(NeedsLogin, match=r"Authorize.*orderferry login tested --refresh-token-file FILE"):
-        await stranger.login(unseen, None)
+        await stranger.login(unseen, nobody, None)
 
 
 async def test_a_refresh_token_logs_in_and_stays(
@@ -45,7 +49,7 @@ async def test_a_refresh_token_logs_in_and_stays(
 ) -> None:
     given = simulator.lwa.authorise()
     open_account.canaries.add(given)
-    assert "accepted" in await stranger.login(unseen, given)
+    assert "accepted" in await stranger.login(unseen, nobody, given)
     kept = await stranger.account.tokens.load()
     assert kept is not None
     assert kept.refresh == given
@@ -53,7 +57,7 @@ async def test_a_refresh_token_logs_in_and_stays(
 
 
 async def test_the_credentials_go_in_the_form(simulator: AmazonSimulator, stranger: Amazon) -> None:
-    await stranger.login(unseen, simulator.lwa.authorise())
+    await stranger.login(unseen, nobody, simulator.lwa.authorise())
     (asked,) = (one for one in simulator.served if one.path == "/auth/o2/token")
     assert set(parse_qs(asked.body.decode())) == {"grant_type", "refresh_token", "client_id", "client_secret"}
     assert "Authorization" not in asked.headers
@@ -63,7 +67,7 @@ async def test_the_credentials_go_in_the_form(simulator: AmazonSimulator, strang
 
 async def test_a_wrong_refresh_token_leaves_the_old_tokens(platform: Amazon, store: MemoryTokens) -> None:
     with pytest.raises(NeedsLogin, match="invalid_grant"):
-        await platform.login(unseen, "Atzr|mistyped")
+        await platform.login(unseen, nobody, "Atzr|mistyped")
     assert store.saved == []
     await platform.check()
 
@@ -71,14 +75,14 @@ async def test_a_wrong_refresh_token_leaves_the_old_tokens(platform: Amazon, sto
 async def test_a_wrong_client_secret_needs_attention(simulator: AmazonSimulator, stranger: Amazon) -> None:
     simulator.lwa.client_secret = "another"
     with pytest.raises(NeedsLogin, match="invalid_client"):
-        await stranger.login(unseen, simulator.lwa.authorise())
+        await stranger.login(unseen, nobody, simulator.lwa.authorise())
 
 
 async def test_a_login_stands_though_orders_cannot_be_asked_just_now(
     simulator: AmazonSimulator, stranger: Amazon
 ) -> None:
     simulator.script("GET", "/orders", Fate.DOWN)
-    assert "can't be asked" in await stranger.login(unseen, simulator.lwa.authorise())
+    assert "can't be asked" in await stranger.login(unseen, nobody, simulator.lwa.authorise())
 
 
 @pytest.mark.parametrize("fate", [Fate.LOST, Fate.CUT, Fate.FAILED_AFTER, Fate.GARBAGE, Fate.DOWN])
@@ -88,9 +92,9 @@ async def test_a_lost_answer_of_the_login_can_be_asked_again(
     given = simulator.lwa.authorise()
     simulator.script("POST", "/auth/o2/token", fate)
     with pytest.raises(Unavailable):
-        await stranger.login(unseen, given)
+        await stranger.login(unseen, nobody, given)
     assert await stranger.account.tokens.load() is None
-    await stranger.login(unseen, given)
+    await stranger.login(unseen, nobody, given)
 
 
 async def test_a_token_about_to_end_is_renewed_first(
