@@ -220,7 +220,8 @@ def cart_fields(drafted: Draft, reference: str, parties: Parties, shop: Shop) ->
         "id_shop_group": shop.own[1],
         "gift": 0,
         "gift_message": reference,
-        "delivery_option": f'{{"{parties.delivery}":"{carrier},"}}',  # without it the cheapest carrier is taken (recording 10)
+        # without it the cheapest carrier is taken (recording 10)
+        "delivery_option": f'{{"{parties.delivery}":"{carrier},"}}',
         "associations": {
             "cart_rows": {
                 "cart_row": [

@@ -81,7 +81,6 @@ class PrestaShop(Platform[PrestaSettings]):
         | C.STATUS_CUSTOM
         | C.STATUS_MOVES_ON_PAYMENT
         | C.PAYMENT_READ
-        | C.PARCELS_MANY
     )
 
     def __init__(self, account: Account[PrestaSettings]) -> None:

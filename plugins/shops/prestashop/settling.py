@@ -94,8 +94,9 @@ async def settle(
         )
     if state != shop.born:
         await work.step(f"The order's state {state} could not be set.", lambda: work.move(state))
-    last = await work.step("The order could not be read again.", lambda: client.one("orders", order_id)) or there
-    return shop_order(last, shop, work.warnings)
+    if failed or state != shop.born:
+        there = await work.step("The order could not be read again.", lambda: client.one("orders", order_id)) or there
+    return shop_order(there, shop, work.warnings)
 
 
 def shop_order(there: Record, shop: Shop, warnings: list[str]) -> ShopOrder:

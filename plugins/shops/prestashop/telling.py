@@ -78,14 +78,28 @@ async def tell_parcels(client: PrestaClient, shop: Shop, ref: OrderRef, parcels:
     if not missing:
         return
     entry = min(entries, key=lambda each: each.id)
-    joined = ",".join([*numbers_in(entry), *missing])
-    if len(joined) > LONGEST_TRACKING:
-        raise Rejected(f"PrestaShop keeps {LONGEST_TRACKING} characters of tracking numbers; these are {len(joined)}")
-    changed: dict[str, Field] = {"tracking_number": joined}
+    fitting, left = _fitting(numbers_in(entry), missing)
+    changed: dict[str, Field] = {"tracking_number": ",".join(fitting)}
     carrier = _carrier(shop, parcels[0].carrier)
     if carrier is not None and carrier != entry.number("id_carrier"):
         changed["id_carrier"] = carrier
     await client.change("order_carriers", entry.id, changed)
+    if left:
+        raise Rejected(
+            f"PrestaShop keeps {LONGEST_TRACKING} characters of tracking numbers for an order; "
+            f"{len(left)} of the {len(parcels)} parcels do not fit any more"
+        )
+
+
+def _fitting(there: list[str], missing: list[str]) -> tuple[list[str], list[str]]:
+    """The numbers that fit into the field, those that are there first, and those that don't."""
+    fitting, left = list(there), []
+    for number in missing:
+        if len(",".join([*fitting, number])) <= LONGEST_TRACKING:
+            fitting.append(number)
+        else:
+            left.append(number)
+    return fitting, left
 
 
 def numbers_in(entry: Record) -> list[str]:

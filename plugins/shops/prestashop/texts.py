@@ -32,6 +32,7 @@ class Marks:
     STATUS = "unpaid, moved"  # unpaid, and it was our own change of the state that claims a payment
 
 
+_SOURCE = re.compile(r"^Bought: \S+ (\S+) \(", re.MULTILINE)
 _MARK = re.compile(r"^Payment: ([a-z ,]+?)(?: \(|$)", re.MULTILINE)
 
 
@@ -72,6 +73,12 @@ def note_of(order: ForwardOrder) -> str:
 def mark_in(note: str) -> str | None:
     """What the note says of the payment; None where the line is gone."""
     found = _MARK.search(note.replace("\r", ""))
+    return found[1] if found else None
+
+
+def source_in(note: str) -> str | None:
+    """The marketplace's order id in our note; None where it is no note of ours."""
+    found = _SOURCE.search(note)
     return found[1] if found else None
 
 
