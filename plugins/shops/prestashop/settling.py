@@ -95,7 +95,8 @@ async def settle(
     if state != shop.born:
         await work.step(f"The order's state {state} could not be set.", lambda: work.move(state))
     if failed or state != shop.born:
-        there = await work.step("The order could not be read again.", lambda: client.one("orders", order_id)) or there
+        last = await work.step("The order could not be read again.", lambda: client.one("orders", order_id))
+        return shop_order(last or there, shop, work.warnings)
     return shop_order(there, shop, work.warnings)
 
 

@@ -11,6 +11,7 @@ import asyncio
 import signal
 from collections import Counter
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ from aiohttp import BasicAuth, web
 
 from orderferry.testing.simulator import Fate, Faults, Handle, Simulator
 from plugins.shops.prestashop import texts
-from plugins.shops.prestashop.simulator_shop import PsShop, secure_key
+from plugins.shops.prestashop.simulator_shop import PsShop, secure_key, six
 from plugins.shops.prestashop.simulator_tables import ELEMENTS, Row
 from plugins.shops.prestashop.simulator_xml import PsError, fields_of, one, posted, select, validate, xml
 
@@ -150,7 +151,9 @@ class PrestaSimulator(Simulator):
             if state and state != row["current_state"]:
                 self.shop.move(row, state)
             self.shop.touch(row)
-        return xml(one(resource, row, self._associated(resource, row)))
+        shown = xml(one(resource, row, self._associated(resource, row)))  # as it was sent; kept with six decimals
+        row |= {name: six(Decimal(value)) for name, value in changed.items() if name.startswith("total_")}
+        return shown
 
     async def _delete(self, request: web.Request) -> web.Response:
         resource, row = self._named(request)
@@ -186,9 +189,15 @@ class PrestaSimulator(Simulator):
         return resource, row
 
     def _associated(self, resource: str, row: Row) -> Mapping[str, list[Row]] | None:
-        if resource == "orders":
-            return {"order_rows": self.shop.order_rows[int(row["id"])]}
-        return {"cart_rows": self.shop.cart_rows[int(row["id"])]} if resource == "carts" else None
+        number = int(row["id"])
+        match resource:
+            case "orders":
+                return {"order_rows": self.shop.order_rows[number]}
+            case "carts":
+                return {"cart_rows": self.shop.cart_rows[number]}
+            case "customers":
+                return {"groups": [{"id": row["id_default_group"]}]}
+        return None
 
     # --- handles for tests and the demo
 

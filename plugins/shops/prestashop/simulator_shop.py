@@ -142,7 +142,7 @@ class PsShop:
         shipping_net = (shipping / (1 + rate / 100)).quantize(CENT, ROUND_HALF_UP)
         total = gross + shipping
         state = BORN if total == Decimal(fields["total_paid"]).quantize(CENT, ROUND_HALF_UP) else ERROR
-        zero = _six(Decimal(0))
+        zero = six(Decimal(0))
         order = self.insert(
             "orders",
             {
@@ -161,15 +161,15 @@ class PsShop:
                 "gift": cart["gift"] or "0",
                 "mobile_theme": "0",
                 **dict.fromkeys(_ZEROES, zero),
-                "total_paid": _six(total),
-                "total_paid_tax_incl": _six(total),
-                "total_paid_tax_excl": _six(net + shipping_net),
-                "total_paid_real": _six(Decimal(fields["total_paid"])),
-                "total_products": _six(net),
-                "total_products_wt": _six(gross),
-                "total_shipping": _six(shipping),
-                "total_shipping_tax_incl": _six(shipping),
-                "total_shipping_tax_excl": _six(shipping_net),
+                "total_paid": six(total),
+                "total_paid_tax_incl": six(total),
+                "total_paid_tax_excl": six(net + shipping_net),
+                "total_paid_real": six(Decimal(fields["total_paid"])),
+                "total_products": six(net),
+                "total_products_wt": six(gross),
+                "total_shipping": six(shipping),
+                "total_shipping_tax_incl": six(shipping),
+                "total_shipping_tax_excl": six(shipping_net),
                 "carrier_tax_rate": f"{rate:.3f}",
                 "round_mode": self.configured("PS_PRICE_ROUND_MODE"),
                 "round_type": self.configured("PS_ROUND_TYPE"),
@@ -189,8 +189,8 @@ class PsShop:
                 "id_carrier": carrier["id"],
                 "id_order_invoice": order["invoice_number"],
                 "weight": "0.000000",
-                "shipping_cost_tax_excl": _six(shipping_net),
-                "shipping_cost_tax_incl": _six(shipping),
+                "shipping_cost_tax_excl": six(shipping_net),
+                "shipping_cost_tax_incl": six(shipping),
             },
         )
         for price in [row for row in self.rows["specific_prices"].values() if row["id_cart"] == cart["id"]]:
@@ -217,7 +217,7 @@ class PsShop:
         fields = {
             "order_reference": order["reference"],
             "id_currency": order["id_currency"],
-            "amount": _six(amount),
+            "amount": six(amount),
             "payment_method": order["payment"],
             "conversion_rate": "1.000000",
         }
@@ -262,7 +262,7 @@ class PsShop:
         rest = Decimal(order["total_paid_tax_incl"]) - booked
         if rest > 0:
             linked.add(int(self.pay(order, rest)["id"]))
-            order["total_paid_real"] = _six(Decimal(order["total_paid_real"]) + rest)
+            order["total_paid_real"] = six(Decimal(order["total_paid_real"]) + rest)
 
     def _carrier(self, cart: Row) -> Row:
         """The carrier of the delivery option; the cheapest one where that names none (recording 10)."""
@@ -298,10 +298,10 @@ class PsShop:
             "product_ean13": shown["ean13"],
             "product_isbn": "",
             "product_upc": "",
-            "product_price": _six(unit),
+            "product_price": six(unit),
             "id_customization": "0",
-            "unit_price_tax_incl": _six(with_tax),
-            "unit_price_tax_excl": _six(unit),
+            "unit_price_tax_incl": six(with_tax),
+            "unit_price_tax_excl": six(unit),
         }
         return self._rounded(unit, quantity), self._rounded(with_tax, quantity), made
 
@@ -349,5 +349,6 @@ def secure_key(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def _six(amount: Decimal) -> str:
+def six(amount: Decimal) -> str:
+    """An amount as the shop keeps it."""
     return f"{amount.quantize(SIX, ROUND_HALF_UP):f}"

@@ -32,22 +32,18 @@ def all_of(sim: PrestaSimulator, order_id: str) -> dict[str, Any]:
     shop, one = sim.shop, held(sim, order_id)
 
     def with_(resource: str, field: str, value: str) -> list[Row]:
-        return [row for row in shop.rows[resource].values() if row[field] == value]
+        return [dict(row) for row in shop.rows[resource].values() if row[field] == value]
 
-    kept = {
-        "order": one,
+    return {
+        "order": without_times(one),
         "rows": shop.order_rows[int(order_id)],
-        "customer": shop.rows["customers"][int(one["id_customer"])],
-        "delivery": shop.rows["addresses"][int(one["id_address_delivery"])],
-        "invoice": shop.rows["addresses"][int(one["id_address_invoice"])],
+        "customer": without_times(shop.rows["customers"][int(one["id_customer"])]),
+        "delivery": without_times(shop.rows["addresses"][int(one["id_address_delivery"])]),
+        "invoice": without_times(shop.rows["addresses"][int(one["id_address_invoice"])]),
         "carriers": with_("order_carriers", "id_order", order_id),
         "payments": with_("order_payments", "order_reference", one["reference"]),
         "histories": with_("order_histories", "id_order", order_id),
         "messages": with_("messages", "id_order", order_id),
-    }
-    return {
-        part: [without_times(row) for row in rows] if isinstance(rows, list) else without_times(rows)
-        for part, rows in kept.items()
     }
 
 
