@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import pytest
@@ -164,7 +165,7 @@ async def test_a_country_that_needs_a_number_gets_the_tax_id_twice(shop: PrestaS
     ],
 )
 async def test_what_cannot_be_added_is_refused(
-    changed: dict[str, object], said: str, shop: PrestaShop, sim: PrestaSimulator
+    changed: dict[str, Any], said: str, shop: PrestaShop, sim: PrestaSimulator
 ) -> None:
     with pytest.raises(Rejected, match=said):
         await add(shop, order(**changed))
