@@ -147,7 +147,9 @@ def known_state(text: str, shop: Shop) -> int:
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
     state = shop.states.get(number)
     if state is None or state.deleted:
-        raise Rejected(f"{text[:40]!r} is not the id of a state of orders in this shop; `orderferry` lists them")
+        raise Rejected(
+            f"{text[:40]!r} is not the id of a state of orders; see Shop Parameters > Order Settings > Statuses"
+        )
     return number
 
 
