@@ -13,7 +13,17 @@ from decimal import Decimal
 
 import msgspec
 
-from orderferry import Account, ForwardOrder, PlatformError, ProductKey, Progress, Rejected, ShopOrder, Unsure
+from orderferry import (
+    Account,
+    ForwardOrder,
+    Malformed,
+    PlatformError,
+    ProductKey,
+    Progress,
+    Rejected,
+    ShopOrder,
+    Unsure,
+)
 from orderferry.kept import Kept
 from plugins.shops.prestashop import mapping
 from plugins.shops.prestashop.catalogue import Catalogue
@@ -53,7 +63,10 @@ class Adder:
             if order.comment:
                 await self._comment(made, order.comment, begun=begun)
             order_id = await self._post(made)
-        return await settle(self._client, self._account, shop, order, made=made, order_id=order_id, state=state)
+        try:
+            return await settle(self._client, self._account, shop, order, made=made, order_id=order_id, state=state)
+        except Malformed as error:
+            raise Unsure(f"order {order_id} was added, but the shop's answer can't be read: {error}") from error
 
     async def _begun(self, saved: str | None) -> Plan | None:
         """The plan of an earlier try, if its cart still stands in the shop: without a cart no order can come of it."""

@@ -186,9 +186,9 @@ async def _out_of_error(work: Settling, there: Record, shop: Shop) -> None:
 async def _book_once(work: Settling, there: Record) -> None:
     whole = (await work.client.one("orders", work.order_id)).amount("total_paid_tax_incl")
     booked = await payments(work.client, there)
-    over = sum((entry.amount("amount") for entry in booked), Decimal(0)) - whole
+    sums = sum((entry.amount("amount") for entry in booked), Decimal(0))
     for entry in booked[:-1]:
-        if over > 0:
+        if sums > whole:
             await work.client.remove("order_payments", entry.id)
-            over -= entry.amount("amount")
-    await work.client.change("orders", work.order_id, {"total_paid_real": whole})
+            sums -= entry.amount("amount")
+    await work.client.change("orders", work.order_id, {"total_paid_real": sums})

@@ -17,6 +17,7 @@ from orderferry.testing.simulator import Fate
 from plugins.shops.prestashop.mapping import Plan
 from plugins.shops.prestashop.platform import PrestaShop
 from plugins.shops.prestashop.simulator import PrestaSimulator
+from plugins.shops.prestashop.simulator_tables import Row
 from tests.plugins.prestashop.asking import add, all_of, held, order, requests
 from tests.plugins.prestashop.conftest import OpenShop
 
@@ -345,3 +346,16 @@ async def test_what_cannot_be_mended_is_said(open_shop: OpenShop, sim: PrestaSim
     added = await clock.run(add(open_shop(delivery_product="", carrier="6"), order()))
     assert (added.status, added.stock_fell) == ("8", False)
     assert any("stock did not fall" in warning for warning in added.warnings)
+
+
+async def test_an_order_that_cannot_be_read_back_is_a_doubt(shop: PrestaShop, sim: PrestaSimulator) -> None:
+    place = sim.shop.place
+
+    def odd(fields: Row) -> Row:
+        made = place(fields)
+        made["total_paid_tax_incl"] = "much"
+        return made
+
+    sim.shop.place = odd  # type: ignore[method-assign] # the simulated shop answers nonsense from here on
+    with pytest.raises(Unsure, match="can't be read"):
+        await add(shop, order())

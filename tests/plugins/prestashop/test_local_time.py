@@ -33,6 +33,12 @@ def test_nothing_that_is_written_later_is_before_the_lower_bound(
     assert local_time.since(moment, zone) < written(moment + later, zone)
 
 
+def test_the_lower_bound_holds_while_the_clocks_go_back() -> None:
+    steps = [AUTUMN + timedelta(hours=5, minutes=10 * step) for step in range(24)]  # they go back after seven hours
+    for moment in steps:
+        assert all(local_time.since(moment, WARSAW) < written(later, WARSAW) for later in steps if later >= moment)
+
+
 @given(MOMENTS, ZONES)
 def test_a_time_is_read_as_the_moment_it_was_unless_it_comes_twice(moment: datetime, zone: ZoneInfo) -> None:
     read = local_time.read(written(moment, zone), zone, moment, "date_upd")

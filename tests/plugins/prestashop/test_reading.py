@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from orderferry import ChoiceKind, NeedsLogin, PaymentKind, ProductKey, Secret, Stage, Unavailable
+from orderferry.testing.clock import VirtualClock
 from orderferry.testing.simulator import Fate
 from plugins.shops.prestashop.platform import PrestaShop
 from plugins.shops.prestashop.simulator import READ_KEY, PrestaSimulator
@@ -65,16 +66,20 @@ async def test_discounts_and_wrapping_are_lines(shop: PrestaShop, sim: PrestaSim
 
 
 async def test_pages_are_turned_by_id_so_that_deleted_orders_move_nobody(
-    shop: PrestaShop, sim: PrestaSimulator
+    shop: PrestaShop, sim: PrestaSimulator, clock: VirtualClock
 ) -> None:
-    placed = [sim.place_order()["id"] for _ in range(60)]
+    changed = (clock.now() - timedelta(days=2)).astimezone(sim.shop.zone).strftime("%Y-%m-%d %H:%M:%S")
+    placed = []
+    for _ in range(60):
+        made = sim.place_order()
+        made["date_upd"] = changed
+        placed.append(made["id"])
     first = await shop.fetch_orders(None, None)
     assert first.more
     for number in placed[:20]:
         del sim.shop.rows["orders"][int(number)]
     rest = await every_page(shop, first.cursor)
-    seen = {fetched.external_id for page in (first, *rest) for fetched in page.orders}
-    assert seen == set(placed)
+    assert [fetched.external_id for page in (first, *rest) for fetched in page.orders] == placed
 
 
 async def test_the_next_window_overlaps_and_holds_only_what_changed(shop: PrestaShop, sim: PrestaSimulator) -> None:
