@@ -1,7 +1,8 @@
 """The contract between orderferry and its plugins: all that a plugin may import.
 
 Further public modules, imported where they are needed: `orderferry.http` (the account's HTTP client),
-`orderferry.oauth` (token flows), `orderferry.testing` (the contract test kit).
+`orderferry.oauth` (token flows), `orderferry.kept` (what is read once for some minutes), `orderferry.testing` (the
+contract test kit).
 """
 
 from orderferry.capability import Capability

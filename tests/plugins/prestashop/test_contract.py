@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from typing import ClassVar
 
 import msgspec
 import pytest
@@ -17,12 +18,11 @@ from plugins.shops.prestashop.settings import PrestaSettings
 from plugins.shops.prestashop.simulator import KEY, PrestaSimulator
 from tests.plugins.prestashop.asking import all_of
 
-SKUS = ("MUG-8", "SHIRT-M")
-
 
 class PrestaContract(ShopContract[PrestaSimulator]):
     platform_class = PrestaShop
     statuses = ("4", "6")
+    skus: ClassVar[tuple[str, ...]] = ("SHIRT-M",)
     settings = PrestaSettings(url=Url("http://127.0.0.1"), key=Secret(KEY))
 
     def open_platform(self, simulator: PrestaSimulator, open_account: OpenAccount) -> PrestaShop:
@@ -34,7 +34,7 @@ class PrestaContract(ShopContract[PrestaSimulator]):
         return PrestaShop(open_account(PrestaShop, settings))
 
     def sample_order(self, simulator: PrestaSimulator, reference: str) -> ForwardOrder:  # noqa: ARG002 - the kit hands it in
-        return forward_order(reference, skus=SKUS)
+        return forward_order(reference, skus=self.skus)
 
     def shop_orders(self, simulator: PrestaSimulator, reference: str) -> list[str]:
         orders = simulator.shop.rows["orders"].values()
@@ -63,6 +63,8 @@ class PrestaContract(ShopContract[PrestaSimulator]):
 
 
 class TestPrestaShop(PrestaContract):
+    skus = ("MUG-8", "SHIRT-M")
+
     @pytest.fixture
     async def simulator(self) -> AsyncIterator[PrestaSimulator]:
         async with stocked() as simulator:
