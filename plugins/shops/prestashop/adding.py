@@ -93,7 +93,7 @@ class Adder:
         return mapping.plan(drafted, cart.id, parties, shop)
 
     async def _draft(self, order: ForwardOrder, shop: Shop) -> Draft:
-        keys = [ProductKey(sku=line.sku, ean=line.ean) for line in order.lines]
+        keys = [ProductKey(sku=line.sku, ean=line.ean) if line.goods else ProductKey() for line in order.lines]
         settings = self._account.settings
         names = [settings.delivery_product, settings.other_product]
         found = await self._catalogue.find([*keys, *(ProductKey(sku=name or None) for name in names)])

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 
 from orderferry import ForwardOrder, ShopOrder
+from plugins.shops.prestashop import texts
 from plugins.shops.prestashop.client import PrestaClient, one_of, searchable
 from plugins.shops.prestashop.knowledge import Shop
 from plugins.shops.prestashop.settling import shop_order
@@ -32,6 +33,11 @@ async def find(client: PrestaClient, shop: Shop, reference: str) -> ShopOrder | 
     if len(found) > 1:
         ids = ", ".join(str(entry.id) for entry in found)
         warnings.append(f"The shop holds this order {len(found)} times ({ids}); delete all but one there.")
+    if texts.mark_in(found[0].get("note")) is None:
+        warnings.append(
+            "The order's note is missing, so the work on it was cut short: see in the shop whether its carrier and its "
+            "state are right (it begins as paid)."
+        )
     return shop_order(found[0], shop, warnings)
 
 

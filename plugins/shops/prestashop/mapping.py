@@ -30,7 +30,10 @@ _KINDS = {
 
 
 class StandIns(Struct, frozen=True):
-    """The shop's products that stand in: for the delivery cost, and for goods that the shop doesn't know."""
+    """The shop's products that stand in: for the delivery cost, and for goods that the shop doesn't know.
+
+    Services of the marketplace (gift wrapping) go to the second, or where there is none to the first.
+    """
 
     delivery: Item | None = None
     other: Item | None = None
@@ -88,15 +91,18 @@ def draft(
     if not _REFERENCE.fullmatch(order.reference):
         raise Rejected("the reference must be 1 to 100 letters, digits, dots, dashes or underscores for PrestaShop")
     warnings: list[str] = []
-    goods = [
-        _goods(line, match, stand_ins.other, rates, warnings) for line, match in zip(order.lines, matches, strict=True)
-    ]
-    wanted = order.delivery.shop_method or settings.carrier
+    goods: list[Goods] = []
+    carried = ZERO  # what the product for the delivery cost carries
+    for line, match in zip(order.lines, matches, strict=True):
+        if not line.goods and stand_ins.other is None and stand_ins.delivery is not None:
+            carried += line.total.amount
+        else:
+            goods.append(_goods(line, match, stand_ins.other, rates, warnings))
     cost = order.delivery.cost.amount
+    wanted = order.delivery.shop_method or settings.carrier
     chosen = way(shop.carriers, wanted, cost, has_product=stand_ins.delivery is not None)
-    carrying = None
-    if chosen.by_product and stand_ins.delivery is not None:
-        carrying = _bound(stand_ins.delivery, cost, 1, rates)
+    carried += cost if chosen.by_product else ZERO
+    carrying = _bound(stand_ins.delivery, carried, 1, rates) if carried and stand_ins.delivery else None
     currency = shop.currency(order.total.currency)
     rounding = shop.rounding(currency)
     shipping = ZERO if chosen.by_product else cost
@@ -317,7 +323,10 @@ def _goods(line: Line, match: Match, other: Item | None, rates: Mapping[int, Dec
         raise Rejected(
             f"{which}: {match.why}; make it there, or name an `other_product` in config.toml to stand in for such goods"
         )
-    warnings.append(f"{which}: {match.why}, so product {other.reference} stands in and the goods' stock did not fall.")
+    if line.goods:
+        warnings.append(
+            f"{which}: {match.why}, so product {other.reference} stands in and the goods' stock did not fall."
+        )
     return _bound(other, line.total.amount, 1, rates, sums=True)
 
 

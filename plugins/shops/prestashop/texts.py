@@ -102,6 +102,8 @@ def _lines(order: ForwardOrder) -> Iterable[str]:
     for line in order.lines:
         if line.offer_id:
             yield f"Offer {line.offer_id}: {what(line)}"
+        elif not line.goods:
+            yield f"Service: {what(line)}"
     for key, value in order.fields.items():
         yield f"{key}: {value}"
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from orderferry import ForwardOrder, Invoice, Money, PaymentKind, PickupPoint, Rejected, Unsure
+from orderferry import ForwardOrder, Invoice, Line, Money, PaymentKind, PickupPoint, Rejected, Unsure
 from orderferry.forward import ForwardPayment
 from orderferry.testing.clock import VirtualClock
 from orderferry.testing.memory import MemoryProgress
@@ -22,6 +22,7 @@ from tests.plugins.prestashop.asking import add, all_of, held, order, requests
 from tests.plugins.prestashop.conftest import OpenShop
 
 UNPAID = ForwardPayment(kind=PaymentKind.ONLINE, paid=False, provider="PayU", id="pay-4711")
+WRAPPED = Money(Decimal("4.50"), "PLN")
 CASH = ForwardPayment(kind=PaymentKind.CASH_ON_DELIVERY, paid=False)
 
 
@@ -190,6 +191,25 @@ async def test_goods_that_the_shop_does_not_know_are_refused_or_stood_in_for(
     ]
     assert added.total == order(2, "NONE", "KUB-330", "NEITHER").total
     assert len(added.warnings) == 2
+
+
+@pytest.mark.parametrize(("cost", "other"), [("9.99", ""), ("0.00", ""), ("9.99", "OTHER")])
+async def test_a_service_of_the_marketplace_goes_where_the_delivery_cost_goes(
+    cost: str, other: str, open_shop: OpenShop, sim: PrestaSimulator
+) -> None:
+    sim.shop.add_product("OTHER", 0, type="virtual")
+    wrapping = Line(
+        id="wrap", name="Gift wrapping", quantity=1, unit_price=WRAPPED, total=WRAPPED, goods=False, sku="KUB-330"
+    )
+    whole = costing(cost)
+    wanted = msgspec.structs.replace(whole, lines=(*whole.lines, wrapping), total=whole.total + WRAPPED)
+    added = await add(open_shop(other_product=other), wanted)
+    assert (added.total, added.warnings) == (wanted.total, ())
+    row = all_of(sim, added.id)["rows"][2]
+    carried = WRAPPED.amount if other else WRAPPED.amount + Decimal(cost)
+    assert row["product_reference"] == (other or "DELIVERY")
+    assert round(Decimal(row["unit_price_tax_incl"]), 2) == carried
+    assert "Service: 1 x Gift wrapping" in held(sim, added.id)["note"]
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,14 @@ async def test_an_order_is_found_by_exactly_its_reference(shop: PrestaShop, sim:
     assert failed.stock_fell is False
 
 
+async def test_an_order_whose_making_was_cut_short_is_said_to_be(shop: PrestaShop, sim: PrestaSimulator) -> None:
+    added = await add(shop, order())
+    held(sim, added.id)["note"] = ""
+    found = await shop.find_order("of-kit-1", datetime(2026, 1, 1, tzinfo=UTC))
+    assert found is not None
+    assert "cut short" in found.warnings[0]
+
+
 async def test_an_order_that_is_there_twice_is_said_to_be(shop: PrestaShop, sim: PrestaSimulator) -> None:
     first, second = await add(shop, order(1)), await add(shop, order(2))
     held(sim, second.id)["gift_message"] = "of-kit-1"  # as of several requests at once for one cart (recording 26)
