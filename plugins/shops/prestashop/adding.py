@@ -52,12 +52,12 @@ class Adder:
         """Adds the order, or goes on where the last try ended."""
         shop = await self._shop.get()
         state = mapping.state_for(order, shop, self._account.settings)  # a wrong map is refused before anything is made
-        made = await self._begun(progress.value)
-        begun = made is not None
-        if made is None:
+        made = None if progress.value is None else _plans.decode(progress.value)
+        order_id = None if made is None else await self._order_of(made.cart)
+        begun = made is not None and (order_id is not None or await self._stands(made.cart))
+        if made is None or not begun:
             made = await self._begin(order, shop)
             await progress.save(msgspec.json.encode(made).decode())
-        order_id = await self._order_of(made.cart) if begun else None
         if order_id is None:
             await self._price(made, begun=begun)
             if order.comment:
@@ -68,18 +68,15 @@ class Adder:
         except Malformed as error:
             raise Unsure(f"order {order_id} was added, but the shop's answer can't be read: {error}") from error
 
-    async def _begun(self, saved: str | None) -> Plan | None:
-        """The plan of an earlier try, if its cart still stands in the shop: without a cart no order can come of it."""
-        if saved is None:
-            return None
-        made = _plans.decode(saved)
+    async def _stands(self, cart: int) -> bool:
+        """Whether the cart of an earlier try is still in the shop: without it no order can come of that try."""
         try:
-            await self._client.one("carts", made.cart)
+            await self._client.one("carts", cart)
         except Rejected as error:
             if error.status == 404:
-                return None
+                return False
             raise
-        return made
+        return True
 
     async def _begin(self, order: ForwardOrder, shop: Shop) -> Plan:
         drafted = await self._draft(order, shop)
