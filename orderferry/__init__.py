@@ -2,7 +2,7 @@
 
 Further public modules, imported where they are needed: `orderferry.http` (the account's HTTP client),
 `orderferry.oauth`, `oauth_code` and `oauth_login` (token flows), `orderferry.carriers` (one name for each carrier),
-`orderferry.testing` (the contract test kit).
+`orderferry.kept` (what is read once for some minutes), `orderferry.testing` (the contract test kit).
 """
 
 from orderferry.capability import Capability
