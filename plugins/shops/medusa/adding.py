@@ -81,19 +81,31 @@ class Adding(Struct, frozen=True, kw_only=True):
         return None
 
     async def _right_draft(self, left: Order | None) -> Order:
-        """A draft with the marketplace's total: where taxes that weren't known have raised it, it is made once more."""
-        made = left or await self._draft()
-        await self.progress.save(DRAFT + made.id)
-        if made.money == self.order.total or not self.taxes.learn(mapping.country_of(self.order), made):
-            return made
-        await self.client.delete_draft(made.id)
-        made = await self._draft()
-        await self.progress.save(DRAFT + made.id)
+        """A draft with the marketplace's total: where taxes that weren't known have raised it, it is made once more.
+
+        What is known of the taxes may change meanwhile, as other orders learn as well. A total that differs though all
+        was known stays, to be shown to the seller.
+        """
+        sent: mapping.JsonObject | None = None
+        made = left
+        for last in (False, False, True):
+            if made is None:
+                sent = self._body()
+                await self.progress.save(BEGUN)
+                made = await self.client.make_draft(sent)
+            await self.progress.save(DRAFT + made.id)
+            if last or made.money == self.order.total:
+                break
+            self.taxes.learn(mapping.country_of(self.order), made)
+            if sent == self._body():
+                break
+            await self.client.delete_draft(made.id)
+            made = None
+        assert made is not None  # noqa: S101 - the loop ends with one
         return made
 
-    async def _draft(self) -> Order:
-        await self.progress.save(BEGUN)
-        return await self.client.make_draft(mapping.draft(self.order, self.matches, self.taxes, self.settings))
+    def _body(self) -> mapping.JsonObject:
+        return mapping.draft(self.order, self.matches, self.taxes, self.settings)
 
     async def _reserved(self, added: Order) -> tuple[bool | None, list[str]]:
         """Whether all stock is reserved, after reserving what is not; the order stands whatever happens here."""

@@ -92,16 +92,12 @@ class Taxes:
         """The rate on a variant's id, on `DELIVERY`, or on "" for a line without a variant; 0 while it isn't known."""
         return self._rates.get((country, what), Decimal(0))
 
-    def learn(self, country: str, draft: Order) -> bool:
-        """Takes in what a draft shows; tells whether anything of it is new."""
-        shown = {
-            item.variant_id or "": _raised(item.tax_lines, inclusive=item.is_tax_inclusive) for item in draft.items
-        }
+    def learn(self, country: str, draft: Order) -> None:
+        """Takes in what a draft shows."""
+        for item in draft.items:
+            self._rates[country, item.variant_id or ""] = _raised(item.tax_lines, inclusive=item.is_tax_inclusive)
         for method in draft.shipping_methods:
-            shown[DELIVERY] = _raised(method.tax_lines, inclusive=method.is_tax_inclusive)
-        news = {what: rate for what, rate in shown.items() if self.on(country, what) != rate}
-        self._rates |= {(country, what): rate for what, rate in news.items()}
-        return bool(news)
+            self._rates[country, DELIVERY] = _raised(method.tax_lines, inclusive=method.is_tax_inclusive)
 
 
 def _raised(lines: Sequence[TaxLine], *, inclusive: bool) -> Decimal:

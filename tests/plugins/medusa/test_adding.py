@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -57,6 +58,31 @@ async def test_the_total_is_the_marketplaces_whatever_the_taxes(
     assert (await add(shop, again)).total == again.total
     assert len([served for served in sim.served if served.path == "/admin/draft-orders"]) == len(drafts) + 1
     assert all(one["status"] == "pending" for one in sim.shop.orders.values())
+
+
+async def test_orders_that_learn_of_the_taxes_at_once_are_all_right(shop: Medusa, sim: MedusaSimulator) -> None:
+    sim.shop.percent = Decimal(23)
+    made = await asyncio.gather(*(add(shop, order(number)) for number in range(6)))
+    assert {one.total for one in made} == {order(1).total}
+    assert len(sim.shop.orders) == 6
+
+
+async def test_a_draft_that_was_left_with_a_wrong_total_is_made_anew(open_shop: OpenShop, sim: MedusaSimulator) -> None:
+    sim.shop.percent = Decimal(23)
+    progress, shop = MemoryProgress(), open_shop()
+    sim.script("POST", "/draft-orders", Fate.LOST)
+    with pytest.raises(Unsure):
+        await add(shop, order(1), progress)
+    await add(shop, order(2))  # learns of the taxes meanwhile
+    assert (await add(shop, order(1), progress)).total == order(1).total
+    assert len(sim.shop.orders) == 2
+
+
+async def test_a_total_that_differs_for_another_reason_stays_to_be_shown(shop: Medusa, sim: MedusaSimulator) -> None:
+    wanted = order(1, total=order(1).total + Money.of("5.00", "PLN"))
+    made = await add(shop, wanted)
+    assert made.total == order(1).total
+    assert len(sim.shop.orders) == 1
 
 
 @pytest.mark.parametrize("fate", [Fate.LOST, Fate.FAILED_AFTER, Fate.CUT])
