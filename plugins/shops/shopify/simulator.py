@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -55,6 +56,7 @@ class ShopifySimulator(Simulator):
         self.hides_buyers = False
         self.restore = 0.0
         self.left = BUCKET
+        self._filled = time.monotonic()
         self.hiccups: list[tuple[str, str]] = []
         self.tokens = {TOKEN}
         self.asked: list[str] = []
@@ -99,6 +101,7 @@ class ShopifySimulator(Simulator):
         self.asked.append(document.name)
         if cost > MOST_POINTS:
             return _failed(f"Query cost is {cost:.0f}, which exceeds the single query max cost", "MAX_COST_EXCEEDED")
+        self._fill()
         hiccup = next((entry for entry in self.hiccups if entry[0] in {"*", document.name}), None)
         if hiccup is not None:
             self.hiccups.remove(hiccup)
@@ -117,6 +120,11 @@ class ShopifySimulator(Simulator):
         if hiccup:
             return _failed("Internal error. Looks like something went wrong on our end.", hiccup[1])
         return web.json_response({"data": data, "extensions": {"cost": self._cost(cost, cost)}})
+
+    def _fill(self) -> None:
+        now = time.monotonic()
+        self.left = min(self.left + (now - self._filled) * self.restore, BUCKET)
+        self._filled = now
 
     def _cost(self, requested: float, actual: float) -> Json:
         return {
