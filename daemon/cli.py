@@ -1,4 +1,4 @@
-"""`orderferry`: a thin client of the control API, but for run, check, login and demo.
+"""`orderferry`: a thin client of the control API, but for run, check, login, probe and demo.
 
 It must start fast: nothing here, nor in what it imports, may import aiohttp, msgspec, structlog, asyncio, pluggy or
 the contract. The verbs that need them import them when they are called.
@@ -39,6 +39,7 @@ for _verb in (
     starting.run,
     starting.check,
     starting.login,
+    starting.probe,
     starting.demo,
     reading.status,
     reading.accounts,

@@ -1,4 +1,4 @@
-"""What works without a running daemon: checking the settings and the accounts, and logging an account in."""
+"""What works without a running daemon: checking the settings and the accounts, probing one, and logging one in."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from daemon.hooks import Catalogue, Hooks, discover
 from daemon.opening import Opener
 from daemon.store.connection import FILE, MARK
 from daemon.vault import TokenFiles, Vault, VaultError
-from orderferry import CheckReport, Choice, ChoiceKind, PlatformError
+from orderferry import CheckReport, Choice, ChoiceKind, PlatformError, ProbeReport
 from orderferry.capability import Capability
 
 LIMIT = 60.0
@@ -127,15 +127,9 @@ def login(config: Path, account: str, refresh_token_file: Path | None = None) ->
     """Logs an account in with the owner's help, or with a refresh token from a file; a running daemon then goes on."""
     catalogue = discover()
     try:
-        settings = load(config, catalogue.platforms, os.environ)
-    except ConfigError as error:
+        settings, chosen = _choose(config, catalogue, account)
+    except (ConfigError, LookupError) as error:
         return _say(str(error))
-    logs.configure("error", "console")
-    chosen = next((one for one in settings.accounts if one.name == account), None)
-    if chosen is None:
-        near = difflib.get_close_matches(account, [one.name for one in settings.accounts], n=3, cutoff=0.4)
-        hint = f"; did you mean {' or '.join(near)}?" if near else ""
-        return _say(f"there is no account {account!r} in {config}{hint}")
     if Capability.LOGIN not in catalogue.platforms[chosen.platform].capabilities:
         return _say(f"{account} ({chosen.platform}) needs no login: its keys are in {config}")
     token = None
@@ -166,6 +160,71 @@ async def _login(config: Config, catalogue: Catalogue, account: AccountSettings,
     finally:
         await opener.close()
     return answer
+
+
+def probe(config: Path, account: str, *, as_json: bool = False) -> int:
+    """Tries what an account's platform promises against what it does; 0 when every promise is kept."""
+    catalogue = discover()
+    try:
+        settings, chosen = _choose(config, catalogue, account)
+    except (ConfigError, LookupError) as error:
+        return _say(str(error))
+    if Capability.PROBE not in catalogue.platforms[chosen.platform].capabilities:
+        return _say(f"{account} ({chosen.platform}) can't be probed: its platform is the same everywhere")
+    try:
+        report = asyncio.run(_probe(settings, catalogue, chosen))
+    except (PlatformError, VaultError) as error:
+        return _say(f"{account}: {error}")
+    except TimeoutError:
+        return _say(f"{account}: no answer in time")
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(report)).decode())  # noqa: T201 - the answer itself
+    else:
+        _print_report(account, report)
+    return 1 if any(finding.broken for finding in report.findings) else 0
+
+
+async def _probe(config: Config, catalogue: Catalogue, account: AccountSettings) -> ProbeReport:
+    opener, hooks = _opener(config, catalogue)
+    platform = opener.open(account)
+    try:
+        async with asyncio.timeout(platform.call_limit):
+            report: ProbeReport = await hooks.ask(account.name, "probe")
+    finally:
+        await opener.close()
+    return report
+
+
+def _print_report(account: str, report: ProbeReport) -> None:
+    broken = sum(finding.broken for finding in report.findings)
+    print(_plain(f"{account}: {report.summary}"))  # noqa: T201 - the answer itself
+    wide = max((len(finding.what) for finding in report.findings), default=0)
+    print(f"  {'':{wide}}  promised  real")  # noqa: T201 - likewise
+    for finding in report.findings:
+        promised, real = _YES[finding.promised], _YES[finding.real]
+        print(_plain(f"  {finding.what:{wide}}  {promised:8}  {real:4}  {finding.says}"))  # noqa: T201 - likewise
+    kept = "Every promise that could be tried is kept."
+    print(kept if not broken else f"Promised and not kept: {broken}.")  # noqa: T201 - likewise
+
+
+def _plain(text: str) -> str:
+    """On one line, with a visible mark for what could steer a terminal: a shop's own words are in it."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+_YES = {True: "yes", False: "no", None: "-"}
+
+
+def _choose(config: Path, catalogue: Catalogue, account: str) -> tuple[Config, AccountSettings]:
+    """The settings, and the account of this name in them; raises `LookupError` with the nearest names."""
+    settings = load(config, catalogue.platforms, os.environ)
+    logs.configure("error", "console")
+    chosen = next((one for one in settings.accounts if one.name == account), None)
+    if chosen is None:
+        near = difflib.get_close_matches(account, [one.name for one in settings.accounts], n=3, cutoff=0.4)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise LookupError(f"there is no account {account!r} in {config}{hint}")
+    return settings, chosen
 
 
 def _opener(config: Config, catalogue: Catalogue, vault: Vault | None = None) -> tuple[Opener, Hooks]:

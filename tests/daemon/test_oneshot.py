@@ -18,7 +18,9 @@ from orderferry import (
     CheckReport,
     Choice,
     ChoiceKind,
+    Finding,
     NeedsLogin,
+    ProbeReport,
     Settings,
     hookimpl,
 )
@@ -31,7 +33,7 @@ class Lister(Market):
     """Its statuses, its check and its login are what the test says."""
 
     id = "lister"
-    capabilities = Market.capabilities | Capability.LIST_STATUSES | Capability.LOGIN
+    capabilities = Market.capabilities | Capability.LIST_STATUSES | Capability.LOGIN | Capability.PROBE
 
     def __init__(self, account: Account[Settings]) -> None:
         super().__init__(account, MarketWorld())
@@ -46,6 +48,13 @@ class Lister(Market):
     @hookimpl
     async def list_choices(self, kind: ChoiceKind) -> tuple[Choice, ...]:
         return tuple(Choice(id=name, title=name.title()) for name in ("sent", "processing") if kind)
+
+    @hookimpl
+    async def probe(self) -> ProbeReport:
+        answer = ANSWER["probe"]
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer  # type: ignore[no-any-return] # what the test says
 
     @hookimpl
     async def login(self, show: Callable[[str], None], refresh_token: str | None) -> str:
@@ -150,3 +159,43 @@ def test_a_login_of_nobody(config: Any, capsys: pytest.CaptureFixture[str], monk
     monkeypatch.setattr(Lister, "capabilities", Market.capabilities)
     assert oneshot.login(config(), "main") == 1
     assert "needs no login" in capsys.readouterr().err
+
+
+KEPT = Finding(what="OrdersGet", promised=True, real=True, says="3 orders came")
+BROKEN = Finding(what="OrderUpdate", promised=True, real=False, says="it \x1b[31mlies")
+UNTRIED = Finding(what="OrderAdd", promised=True, says="it would make an order")
+
+
+def test_a_probe_tells_promises_beside_what_is_real(config: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    ANSWER["probe"] = ProbeReport(summary="Shop 1.0", findings=(KEPT, BROKEN, UNTRIED))
+    assert oneshot.probe(config(), "main") == 1
+    said = capsys.readouterr().out
+    rows = {line.split()[0]: line.split()[1:3] for line in said.splitlines()[2:5]}
+    assert rows == {"OrdersGet": ["yes", "yes"], "OrderUpdate": ["yes", "no"], "OrderAdd": ["yes", "-"]}
+    assert "Promised and not kept: 1." in said
+    assert "\x1b" not in said
+    ANSWER["probe"] = ProbeReport(summary="Shop 1.0", findings=(KEPT, UNTRIED))
+    assert oneshot.probe(config(), "main") == 0
+    assert "is kept" in capsys.readouterr().out
+
+
+def test_a_probe_as_json(config: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    ANSWER["probe"] = ProbeReport(summary="Shop 1.0", findings=(BROKEN,))
+    assert oneshot.probe(config(), "main", as_json=True) == 1
+    (finding,) = json.loads(capsys.readouterr().out)["findings"]
+    assert (finding["what"], finding["promised"], finding["real"]) == ("OrderUpdate", True, False)
+
+
+def test_a_probe_that_cannot_be_made_is_a_sentence(
+    config: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ANSWER["probe"] = NeedsLogin("the key was refused")
+    assert oneshot.probe(config(), "main") == 1
+    assert "main: the key was refused" in capsys.readouterr().err
+    assert oneshot.probe(config(), "mian") == 1
+    assert "did you mean main?" in capsys.readouterr().err
+    assert oneshot.probe(config("colour = 1"), "main") == 1
+    assert "config.toml:8" in capsys.readouterr().err
+    monkeypatch.setattr(Lister, "capabilities", Market.capabilities)
+    assert oneshot.probe(config(), "main") == 1
+    assert "can't be probed" in capsys.readouterr().err
