@@ -1,8 +1,12 @@
-"""What PHP shops put around their JSON."""
+"""What PHP shops put around their JSON, and the loose types that they put into it."""
 
 from __future__ import annotations
 
 import re
+from typing import TypeAlias
+
+Scalar: TypeAlias = str | int | float | bool | None
+"""A value of whatever type: the same field is a number in one shop, its text in the next, false in a third."""
 
 _BEGINNING = re.compile(rb'\n(?:\[\s*["{\[\]]|\{\s*["}])')  # not "[23-Nov-2026 ...]", as a log line begins
 
@@ -18,3 +22,21 @@ def without_notices(body: bytes) -> bytes:
         return text
     found = _BEGINNING.search(text)
     return text[found.start() + 1 :] if found else text
+
+
+def text(value: Scalar) -> str:
+    """A value as text, stripped; nothing and false are empty."""
+    return "" if value is None or value is False else str(value).strip()
+
+
+def truth(value: Scalar) -> bool:
+    """A flag, however PHP wrote it."""
+    return text(value).casefold() not in {"", "0", "0.0", "0.00", "false", "no"}
+
+
+def count(value: Scalar) -> int | None:
+    """A whole number, also where it is written with decimals; None where it is none."""
+    try:
+        return int(float(text(value)))
+    except (ValueError, OverflowError):
+        return None

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from orderferry import Account, ForwardOrder, PlatformError, ProductKey, Rejected, ShopOrder, Unsure
+from orderferry.php import text
 from plugins.shops.integration_file import catalogue, finding, mapping
 from plugins.shops.integration_file.catalogue import Match
 from plugins.shops.integration_file.client import FileClient
 from plugins.shops.integration_file.orders import decode, held
 from plugins.shops.integration_file.settings import FileSettings
-from plugins.shops.integration_file.wire import text
 
 TRIES = 3
 SWALLOWED = "the shop answered without the order's number, which is how it says that adding failed; its log says why"

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from orderferry import Product, ProductKey
+from orderferry.php import count, text
 from plugins.shops.integration_file.client import FileClient
-from plugins.shops.integration_file.wire import ProductAnswer, Variant, count, text
+from plugins.shops.integration_file.wire import ProductAnswer, Variant
 
 MOST_PARENTS = 5
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from orderferry import CheckReport, Choice, ChoiceKind, Rejected
+from orderferry.php import text
 from plugins.shops.integration_file.client import FileClient
 from plugins.shops.integration_file.settings import FileSettings
-from plugins.shops.integration_file.wire import Version, text
+from plugins.shops.integration_file.wire import Version
 
 NEEDS = {
     "add_order": "OrderAdd",

@@ -10,6 +10,7 @@ from typing import TypeVar
 from urllib.parse import urlencode
 
 from orderferry import Account, Rejected
+from orderferry.kept import Kept
 from plugins.shops.integration_file import wire
 from plugins.shops.integration_file.settings import FileSettings
 
@@ -23,9 +24,8 @@ class FileClient:
 
     def __init__(self, account: Account[FileSettings]) -> None:
         self._settings = account.settings
-        self._clock = account.clock
         self._http = account.http(account.settings.url, explain=wire.explain)
-        self._methods: tuple[frozenset[str], float] | None = None
+        self._methods = Kept(self.methods, account.clock, KEEP)
 
     async def version(self, *, key: str | None = None) -> wire.Version:
         """Which file answers; `key` may be a wrong one, to see whether it is refused."""
@@ -33,15 +33,11 @@ class FileClient:
 
     async def methods(self) -> frozenset[str]:
         """What the file says that it can do."""
-        methods = await self._read("SupportedMethods", wire.read_methods)
-        self._methods = (methods, self._clock.monotonic() + KEEP)
-        return methods
+        return await self._read("SupportedMethods", wire.read_methods)
 
     async def supports(self, action: str) -> bool:
         """Whether the file says that it can do this; its list is kept for an hour."""
-        if self._methods is None or self._clock.monotonic() >= self._methods[1]:
-            return action in await self.methods()
-        return action in self._methods[0]
+        return action in await self._methods.get()
 
     async def labels(self, action: str) -> dict[str, str]:
         """One of the lists of id -> label."""
@@ -57,7 +53,8 @@ class FileClient:
 
     async def answers(self, action: str) -> int:
         """How many entries a reading action answers, where nothing more of them matters."""
-        return len(await self._read(action, wire.whole(action)))
+        found = await self._read(action, wire.whole(action))
+        return len(found) - ("pages" in found)
 
     async def orders(self, query: Mapping[str, str]) -> wire.Orders:
         """A page of orders, each still raw."""

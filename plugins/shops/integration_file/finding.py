@@ -9,12 +9,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from orderferry import Account, Malformed, ShopOrder, Unavailable
+from orderferry.php import text
 from plugins.shops.integration_file import fetching
 from plugins.shops.integration_file.client import FileClient
 from plugins.shops.integration_file.mapping import carries, reference_in
 from plugins.shops.integration_file.orders import decode, held
 from plugins.shops.integration_file.settings import FileSettings
-from plugins.shops.integration_file.wire import text
 
 SLACK = timedelta(hours=1)  # the shop's clock may be behind ours
 PROOF = timedelta(days=30)  # how far back an order of ours is looked for that proves the look

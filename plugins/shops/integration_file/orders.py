@@ -25,9 +25,10 @@ from orderferry import (
     ShopOrder,
     Stage,
 )
+from orderferry.php import Scalar, count, text, truth
 from plugins.shops.integration_file.mapping import reference_in
 from plugins.shops.integration_file.settings import FileSettings
-from plugins.shops.integration_file.wire import OrderAnswer, OrderLine, Scalar, count, text, truth
+from plugins.shops.integration_file.wire import OrderAnswer, OrderLine
 
 _decoder = msgspec.json.Decoder(OrderAnswer)
 

@@ -10,13 +10,14 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from orderferry import Account, Finding, NeedsLogin, PlatformError, ProbeReport
+from orderferry.php import count, text
 from plugins.shops.integration_file import checking
 from plugins.shops.integration_file.catalogue import matching
 from plugins.shops.integration_file.client import FileClient
 from plugins.shops.integration_file.mapping import reference_in
 from plugins.shops.integration_file.orders import decode
 from plugins.shops.integration_file.settings import FileSettings
-from plugins.shops.integration_file.wire import OrderAnswer, count, text
+from plugins.shops.integration_file.wire import OrderAnswer
 
 NO_ORDER = str(2**31 - 1)
 NO_SKU = "orderferry-probe-no-such-sku"

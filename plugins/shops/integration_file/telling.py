@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orderferry import Malformed, OrderRef, Parcel, PaymentState, Rejected, Unsure
+from orderferry.php import text, truth
 from plugins.shops.integration_file.client import FileClient
 from plugins.shops.integration_file.orders import decode
-from plugins.shops.integration_file.wire import OrderAnswer, text, truth
+from plugins.shops.integration_file.wire import OrderAnswer
 
 
 async def tell_status(client: FileClient, ref: OrderRef, status: str) -> None:

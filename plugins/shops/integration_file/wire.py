@@ -7,16 +7,15 @@ Source: https://developers.baselinker.com/shops_api/ (one page for each action).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from orderferry import NeedsLogin, PlatformError, Rejected
-from orderferry.php import without_notices
+from orderferry.php import Scalar, count, text, truth, without_notices
 
 T = TypeVar("T")
-Scalar: TypeAlias = str | int | float | bool | None
 LONGEST_ERROR = 10_000  # an error is short; a list of orders need not be read twice to see that it is none
 OF_KEY = ("pass", "key", "auth", "401", "403")  # in the codes of errors that complain of the key
 
@@ -110,24 +109,6 @@ class Orders(Struct, frozen=True):
 
     raws: Mapping[str, msgspec.Raw]
     pages: int
-
-
-def text(value: Scalar) -> str:
-    """A value as text, stripped; nothing and false are empty."""
-    return "" if value is None or value is False else str(value).strip()
-
-
-def truth(value: Scalar) -> bool:
-    """A flag, however PHP wrote it."""
-    return text(value).casefold() not in {"", "0", "0.0", "0.00", "false", "no"}
-
-
-def count(value: Scalar) -> int | None:
-    """A whole number, None where it is none."""
-    try:
-        return int(float(text(value)))
-    except (ValueError, OverflowError):
-        return None
 
 
 def reader(action: str, shape: type[T]) -> Callable[[bytes], T]:

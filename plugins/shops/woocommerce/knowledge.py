@@ -7,9 +7,9 @@ it just now.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from msgspec import Struct
 
@@ -17,8 +17,6 @@ from orderferry import Clock, Malformed, ProductKey
 from plugins.shops.woocommerce.client import WooClient, listed
 from plugins.shops.woocommerce.prices import Place, Rate, TaxRules
 from plugins.shops.woocommerce.wire import ProductAnswer, TaxRateAnswer
-
-T = TypeVar("T")
 
 KEEP = 600.0  # seconds
 MOST_KEPT = 50_000
@@ -30,25 +28,6 @@ class Match(Struct, frozen=True):
 
     product: ProductAnswer | None = None
     why: str = "the shop has no such product"
-
-
-class Kept(Generic[T]):
-    """A value that is read when it is needed and kept for a while; many who ask at once share one read."""
-
-    def __init__(self, read: Callable[[], Awaitable[T]], clock: Clock) -> None:
-        self._read = read
-        self._clock = clock
-        self._lock = asyncio.Lock()
-        self._value: tuple[T, float] | None = None
-
-    async def get(self) -> T:
-        """The value, at most ten minutes old."""
-        if self._value is not None and self._clock.monotonic() < self._value[1]:
-            return self._value[0]
-        async with self._lock:
-            if self._value is None or self._clock.monotonic() >= self._value[1]:
-                self._value = (await self._read(), self._clock.monotonic() + KEEP)
-            return self._value[0]
 
 
 class Catalogue:

@@ -27,9 +27,10 @@ from orderferry import (
     ShopOrder,
     hookimpl,
 )
+from orderferry.kept import Kept
 from plugins.shops.woocommerce import checking, fetching, finding, mapping, telling
 from plugins.shops.woocommerce.client import WooClient
-from plugins.shops.woocommerce.knowledge import Catalogue, Kept, Match, read_taxes
+from plugins.shops.woocommerce.knowledge import Catalogue, Match, read_taxes
 from plugins.shops.woocommerce.settings import WooSettings
 
 C = Capability

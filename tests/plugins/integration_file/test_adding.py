@@ -150,7 +150,7 @@ async def test_a_shop_that_knows_its_numbers_is_simply_asked_again(
 ) -> None:
     sim.like("sylius")
     shop = open_shop(unique_numbers=True)
-    await shop.check()
+    await shop.find_products([])  # now it knows the methods
     sim.script("POST", "", Fate.GOOD, fate)  # the product is looked up first
     made = await add(shop, order(1, "KUB-330"))
     assert [made.id] == list(sim.shop.orders)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderferry import Echo, MalformedOrder, Order, PaymentKind, Stage
+from orderferry import Echo, MalformedOrder, Order, PaymentKind, Stage, php
 from plugins.shops.integration_file import wire
 from plugins.shops.integration_file.orders import understand
 from plugins.shops.integration_file.platform import IntegrationFile
@@ -164,8 +164,8 @@ def test_only_a_number_is_a_success(body: bytes, number: str | None) -> None:
 def test_whatever_stands_there_a_flag_or_a_number_is_read_without_an_error(value: Any) -> None:
     if isinstance(value, list):
         return
-    assert isinstance(wire.truth(value), bool)
-    assert wire.count(value) is None or abs(wire.count(value) or 0) <= sys.float_info.max
+    assert isinstance(php.truth(value), bool)
+    assert php.count(value) is None or abs(php.count(value) or 0) <= sys.float_info.max
 
 
 @given(st.binary(max_size=200))

@@ -8,6 +8,7 @@ from orderferry import OrderRef, Parcel, PaymentState, Rejected, Unavailable, Un
 from plugins.shops.integration_file.platform import IntegrationFile
 from plugins.shops.integration_file.simulator import FileSimulator
 from tests.plugins.integration_file.asking import SINCE, add, order, sent
+from tests.plugins.integration_file.conftest import OpenShop
 
 
 async def test_a_status_that_the_shop_only_says_it_set_is_refused(sim: FileSimulator, shop: IntegrationFile) -> None:
@@ -19,11 +20,10 @@ async def test_a_status_that_the_shop_only_says_it_set_is_refused(sim: FileSimul
         await shop.set_payment(OrderRef(id=made.id), PaymentState(paid=False))
 
 
-async def test_a_lie_that_cannot_be_seen_passes(sim: FileSimulator, shop: IntegrationFile) -> None:
-    made = await add(shop, order(1))
+async def test_a_lie_that_cannot_be_seen_passes(sim: FileSimulator, open_shop: OpenShop) -> None:
+    made = await add(open_shop(), order(1))
     sim.like("sylius")
-    await shop.check()
-    await shop.set_status(OrderRef(id=made.id), "3")
+    await open_shop().set_status(OrderRef(id=made.id), "3")
     assert sim.shop.orders[made.id]["status_id"] == "1"
 
 
