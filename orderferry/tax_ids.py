@@ -66,6 +66,10 @@ class TaxId(Struct, frozen=True, kw_only=True):
         """With the prefix, as invoices across borders want it; the bare number where no country is known."""
         return f"{self.prefix or ''}{self.number}"
 
+    def within(self, country: str) -> str:
+        """As it is written in this country: its own numbers bare, all others with their prefix."""
+        return self.number if self.prefix == _PREFIXES.get(country, country) else self.international
+
 
 def read(text: str | None, country: str | None = None) -> TaxId | None:
     """Takes a tax id apart; None where there is none.

@@ -43,6 +43,16 @@ def test_a_tax_id_is_taken_apart(text: str, country: str | None, kind: TaxIdKind
     assert (found.kind, found.international) == (kind, international)
 
 
+@pytest.mark.parametrize(
+    ("text", "country", "written"),
+    [("PL5252248481", "PL", "5252248481"), ("5252248481", "DE", "PL5252248481"), ("EL123456789", "GR", "123456789")],
+)
+def test_a_country_writes_its_own_numbers_bare(text: str, country: str, written: str) -> None:
+    found = read(text)
+    assert found is not None
+    assert found.within(country) == written
+
+
 @pytest.mark.parametrize("text", [None, "", "  ", "-", "NIP"])
 def test_nothing_is_no_tax_id(text: str | None) -> None:
     assert read(text) is None

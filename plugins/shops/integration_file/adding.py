@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from orderferry import Account, ForwardOrder, PlatformError, ProductKey, Rejected, ShopOrder, Unsure
 from orderferry.php import text
+from orderferry.references import carries, reference_in
 from plugins.shops.integration_file import catalogue, finding, mapping
 from plugins.shops.integration_file.catalogue import Match
 from plugins.shops.integration_file.client import FileClient
@@ -65,9 +66,9 @@ async def _shown(client: FileClient, account: Account[FileSettings], order: Forw
     except PlatformError as error:  # the order is there all the same
         account.log.warning("integration_file.not_read_back", order=made.id, error=type(error).__name__)
         return made
-    if mapping.carries(comments, order.reference):
+    if carries(comments, order.reference):
         return shown
-    if mapping.reference_in(comments, account.reference_prefix):
+    if reference_in(comments, account.reference_prefix):
         number = mapping.order_number(order, account.settings)
         raise Rejected(
             f"the shop answered its order {made.id}, which is another one: it knew the number {number} already. "

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 
 from orderferry import Account, Malformed, ShopOrder, Unavailable
 from orderferry.php import text
+from orderferry.references import carries, reference_in
 from plugins.shops.integration_file import fetching
 from plugins.shops.integration_file.client import FileClient
-from plugins.shops.integration_file.mapping import carries, reference_in
 from plugins.shops.integration_file.orders import decode, held
 from plugins.shops.integration_file.settings import FileSettings
 

@@ -5,7 +5,6 @@ Source: https://developers.baselinker.com/shops_api/?method=OrderAdd
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -20,7 +19,6 @@ from plugins.shops.integration_file.settings import FileSettings
 MOST_NUMBER = 2**31 - 1
 RESERVED = frozenset({"bl_pass", "action"})
 _encode = msgspec.json.Encoder(decimal_format="number").encode
-_BETWEEN = re.compile(r"[\s<>\[\]()|;,&\"']+")
 
 
 def order_number(order: ForwardOrder, settings: FileSettings) -> int:
@@ -81,16 +79,6 @@ def fields(
     return {**order.fields, **form}, tuple(warnings)
 
 
-def carries(comments: str, reference: str) -> bool:
-    """Whether the reference stands in an order's comments as a whole word."""
-    return reference in _BETWEEN.split(comments)
-
-
-def reference_in(comments: str, prefix: str) -> str | None:
-    """Our own reference in an order's comments, None where there is none."""
-    return next((word for word in _BETWEEN.split(comments) if word.startswith(prefix)), None)
-
-
 def _products(lines: Sequence[Line], matches: Sequence[Match | None]) -> list[dict[str, object]]:
     return [
         {
@@ -144,9 +132,7 @@ def _place(prefix: str, address: Address | None) -> dict[str, str]:
 def _tax_id(order: ForwardOrder) -> str:
     """As a Polish shop expects it: a NIP bare, other VAT numbers with their prefix."""
     found = read_tax_id(order.invoice.tax_id, order.invoice.address.country) if order.invoice else None
-    if found is None:
-        return ""
-    return found.number if found.prefix == "PL" else found.international
+    return found.within("PL") if found else ""
 
 
 def _unbound(line: Line) -> str:

@@ -26,7 +26,7 @@ from orderferry import (
     Stage,
 )
 from orderferry.php import Scalar, count, text, truth
-from plugins.shops.integration_file.mapping import reference_in
+from orderferry.references import reference_in
 from plugins.shops.integration_file.settings import FileSettings
 from plugins.shops.integration_file.wire import OrderAnswer, OrderLine
 

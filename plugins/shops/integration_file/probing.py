@@ -11,10 +11,10 @@ from datetime import timedelta
 
 from orderferry import Account, Finding, NeedsLogin, PlatformError, ProbeReport
 from orderferry.php import count, text
+from orderferry.references import reference_in
 from plugins.shops.integration_file import checking
 from plugins.shops.integration_file.catalogue import matching
 from plugins.shops.integration_file.client import FileClient
-from plugins.shops.integration_file.mapping import reference_in
 from plugins.shops.integration_file.orders import decode
 from plugins.shops.integration_file.settings import FileSettings
 from plugins.shops.integration_file.wire import OrderAnswer

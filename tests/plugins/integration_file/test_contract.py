@@ -8,10 +8,10 @@ from copy import deepcopy
 import pytest
 
 from orderferry import ForwardOrder, Secret, Url
+from orderferry.references import carries
 from orderferry.testing.account import OpenAccount
 from orderferry.testing.contract_shop import ShopContract
 from orderferry.testing.samples import forward_order
-from plugins.shops.integration_file.mapping import carries
 from plugins.shops.integration_file.platform import IntegrationFile
 from plugins.shops.integration_file.settings import FileSettings
 from plugins.shops.integration_file.simulator import KEY, PATH, FileSimulator
