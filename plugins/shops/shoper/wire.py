@@ -193,7 +193,7 @@ def explain(body: bytes) -> str | None:
     except msgspec.MsgspecError:
         return None
     said = NAMES.sub(lambda found: found[0] if FIELD.fullmatch(found[1]) else "'…'", failure.error_description)
-    return f"{said[:300]} ({failure.error[:80]})"
+    return f"{said[:480]} ({failure.error[:80]})"
 
 
 def decimal(value: Scalar) -> Decimal | None:
