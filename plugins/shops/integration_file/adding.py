@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
+from msgspec.structs import replace
+
 from orderferry import Account, ForwardOrder, PlatformError, ProductKey, Rejected, ShopOrder, Unsure
 from orderferry.php import text
 from orderferry.references import carries, reference_in
@@ -23,7 +25,7 @@ async def add(client: FileClient, account: Account[FileSettings], order: Forward
     keys = [ProductKey(sku=line.sku, ean=line.ean) if line.goods else ProductKey() for line in order.lines]
     matches = await catalogue.find(client, keys)
     fields, warnings = mapping.fields(order, matches, account.settings, account.clock.now())
-    number = await _send(client, fields, again=account.settings.unique_numbers)
+    number = await _send(client, fields, TRIES if account.settings.unique_numbers else 1)
     if number is None:
         return await _settle(client, account, order)
     made = await _shown(client, account, order, ShopOrder(id=number, number=number, warnings=warnings))
@@ -31,15 +33,14 @@ async def add(client: FileClient, account: Account[FileSettings], order: Forward
     return await _with_stock(client, bought, made)
 
 
-async def _send(client: FileClient, fields: Mapping[str, str], *, again: bool) -> str | None:
-    """Sends the order; `again` where the shop answers the same order for the same number, so that a repeat is safe."""
-    for left in reversed(range(TRIES if again else 1)):
-        try:
-            return await client.add_order(fields)
-        except Unsure:
-            if not left:
-                raise
-    raise AssertionError("a loop over at least one try has returned or raised")
+async def _send(client: FileClient, fields: Mapping[str, str], tries: int) -> str | None:
+    """Sends the order; more than once only where the shop answers the same order for the same number."""
+    try:
+        return await client.add_order(fields)
+    except Unsure:
+        if tries <= 1:
+            raise
+    return await _send(client, fields, tries - 1)
 
 
 async def _settle(client: FileClient, account: Account[FileSettings], order: ForwardOrder) -> ShopOrder:
@@ -75,9 +76,7 @@ async def _shown(client: FileClient, account: Account[FileSettings], order: Forw
             "Set number_base to more than the highest number it has, and retry"
         )
     lost = "The shop does not show the comment with the order's reference: after a lost answer you will be asked."
-    return ShopOrder(
-        id=shown.id, number=shown.number, total=shown.total, status=shown.status, warnings=(*made.warnings, lost)
-    )
+    return replace(shown, warnings=(*made.warnings, lost))
 
 
 async def _with_stock(client: FileClient, bought: list[tuple[Match | None, int]], made: ShopOrder) -> ShopOrder:
@@ -88,6 +87,4 @@ async def _with_stock(client: FileClient, bought: list[tuple[Match | None, int]]
     if fell is None:
         return made
     warnings = made.warnings if fell else (*made.warnings, "The shop's stock did not fall for every line.")
-    return ShopOrder(
-        id=made.id, number=made.number, total=made.total, status=made.status, stock_fell=fell, warnings=warnings
-    )
+    return replace(made, stock_fell=fell, warnings=warnings)

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
 from orderferry import Product, ProductKey
 from orderferry.php import count, text
+from orderferry.stock import fell
 from plugins.shops.integration_file.client import FileClient
 from plugins.shops.integration_file.wire import ProductAnswer, Variant
 
@@ -89,24 +91,15 @@ def _match(product_id: str, variant_id: str, entry: Variant) -> Match:
 
 
 async def stock_fell(client: FileClient, wanted: Sequence[tuple[Match | None, int]]) -> bool | None:
-    """Whether each product's stock is now lower by what was bought; None where the shop does not tell.
-
-    Others may buy at the same moment, so "lower by at least that" counts.
-    """
-    bought: dict[Match, int] = {}
+    """Whether the stock of each match is now lower by what was bought; None where the shop does not tell."""
+    bought: Counter[Match] = Counter()
     for match, quantity in wanted:
         if match is not None and match.stock is not None:
-            bought[match] = bought.get(match, 0) + quantity
+            bought[match] += quantity
     if not bought or not await client.supports("ProductsData"):
         return None
     after = await client.product_data(sorted({match.product_id for match in bought}))
-    falls = [_now(after, match) for match in bought]
-    if any(stock is None for stock in falls):
-        return None
-    return all(
-        stock is not None and match.stock is not None and stock <= match.stock - quantity
-        for stock, (match, quantity) in zip(falls, bought.items(), strict=True)
-    )
+    return fell((match.stock, _now(after, match), quantity) for match, quantity in bought.items())
 
 
 def _now(after: Mapping[str, ProductAnswer], match: Match) -> int | None:

@@ -37,10 +37,10 @@ def fields(
     `now` is the order's date: shops filter `OrdersGet` by it, so an order bought days ago must not be dated then.
     """
     point, address = order.delivery.pickup_point, order.delivery.address
-    invoice = order.invoice.address if order.invoice else address
+    goes_to = address or (point.address if point else None)
+    billed = order.invoice.address if order.invoice else goes_to
     payment, delivery = order.payment, order.delivery
     cod = payment is not None and payment.kind is PaymentKind.CASH_ON_DELIVERY
-    goes_to = address or (point.address if point else None)
     form = {
         "previous_order_id": "",
         "baselinker_id": str(order_number(order, settings)),
@@ -58,7 +58,7 @@ def fields(
         "user_comments": "\n".join(part for part in (order.reference, order.comment) if part),
         "want_invoice": "1" if order.invoice else "0",
         "payment_method": _payment_name(order),
-        "payment_method_id": (payment.shop_method or settings.payment_method) if payment else "",
+        "payment_method_id": (payment.shop_method if payment else None) or settings.payment_method,
         "payment_method_cod": "1" if cod else "0",
         "paid": "1" if payment is not None and payment.paid else "0",
         "transaction_id": order.external_id,
@@ -70,7 +70,7 @@ def fields(
         "delivery_point_name": (point.name or point.id) if point else "",
         **_place("delivery_point", point.address if point else None),
         **_address("delivery", goes_to, order),
-        **_address("invoice", invoice, order),
+        **_address("invoice", billed, order),
         "invoice_nip": _tax_id(order),
     }
     clashes = sorted(order.fields.keys() & (form.keys() | RESERVED))

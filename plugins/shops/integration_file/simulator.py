@@ -226,12 +226,13 @@ class FileSimulator(Simulator):
         return self.shop.add_order(usual | changed)
 
     def summary(self) -> dict[str, Any]:
-        """Orders in all and by reference, references seen twice, stock by SKU, fates."""
+        """Orders in all, by reference and by the marketplace's; references seen twice; stock by SKU; fates."""
         ours = [order for order in self.shop.orders.values() if order["_number"]]
         references = Counter(order["_form"]["user_comments"].partition("\n")[0] for order in ours)
         return {
             "orders": len(self.shop.orders),
             "references": dict(references),
+            "sources": dict(Counter(order["_form"]["transaction_id"] for order in ours)),
             "fates": {fate.value: count for fate, count in self.counts.items()},
             "twice": sorted(reference for reference, count in references.items() if count > 1),
             "stock": {product.sku: product.stock for product in self.shop.products.values()},

@@ -6,6 +6,7 @@ The filter is compared again here: a shop that did not know it would answer ever
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -13,6 +14,7 @@ from msgspec import Struct
 
 from orderferry import Product, ProductKey
 from orderferry.php import text
+from orderferry.stock import fell
 from plugins.shops.shoper.client import ShoperClient
 from plugins.shops.shoper.wire import StockRow, decimal
 
@@ -69,24 +71,14 @@ def _match(row: StockRow) -> Match:
 
 
 async def stock_fell(client: ShoperClient, wanted: Sequence[tuple[Match | None, int]]) -> bool | None:
-    """Whether each variant's stock is now lower by what was bought; None where the shop does not tell.
-
-    Others may buy at the same moment, so "lower by at least that" counts.
-    """
-    bought: dict[Match, int] = {}
+    """Whether the stock of each match is now lower by what was bought; None where the shop does not tell."""
+    bought: Counter[Match] = Counter()
     for match, quantity in wanted:
         if match is not None and match.stock is not None:
-            bought[match] = bought.get(match, 0) + quantity
-    if not bought:
-        return None
+            bought[match] += quantity
     ids = [match.stock_id for match in bought]
     rows: list[StockRow] = []
     for start in range(0, len(ids), AT_ONCE):
         rows += await client.stocks({"stock_id": {"IN": ids[start : start + AT_ONCE]}})
     now = {text(row.stock_id): decimal(row.stock) for row in rows}
-    after = [(now.get(match.stock_id), match.stock, quantity) for match, quantity in bought.items()]
-    if any(stock is None for stock, _, _ in after):
-        return None
-    return all(
-        stock is not None and before is not None and stock <= before - quantity for stock, before, quantity in after
-    )
+    return fell((match.stock, now.get(match.stock_id), quantity) for match, quantity in bought.items())
