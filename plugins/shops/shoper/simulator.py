@@ -9,7 +9,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -47,7 +49,8 @@ class ShoperSimulator(Simulator):
     """The shop; `shop` is its data.
 
     `closed` are resources that the token may not use, `read_only` keeps it from writing, `ignores` are fields that no
-    filter knows, `deaf` operators that find nothing, `headers` are what is said of the leaky bucket.
+    filter knows, `deaf` operators that find nothing. `headers` say how full the leaky bucket is; with `leaks` (calls a
+    second) it is a real one, in real time, and `overruns` counts what it refused.
     """
 
     def __init__(self, *, seed: int = 0, faults: Faults | None = None, samples: bool = True) -> None:
@@ -59,6 +62,9 @@ class ShoperSimulator(Simulator):
         self.read_only = False
         self.config: Json = dict(CONFIG)
         self.headers = {"X-Shop-Api-Calls": "1", "X-Shop-Api-Limit": "10", "X-Shop-Api-Bandwidth": "10"}
+        self.leaks = 0.0
+        self.overruns = 0
+        self._level, self._filled_at = 0.0, time.monotonic()
         self.tokens = {TOKEN}
         self.granted = 0
         if samples:
@@ -104,6 +110,7 @@ class ShoperSimulator(Simulator):
     def _open(self, resource: str, handle: Handle) -> Handle:
         async def opened(request: web.Request) -> web.StreamResponse:
             try:
+                self._fill()
                 self._admit(request, resource)
                 return await handle(request)
             except Refusal as refusal:
@@ -119,6 +126,20 @@ class ShoperSimulator(Simulator):
         if resource in self.closed or (self.read_only and request.method != "GET"):
             said = "The request requires higher privileges than provided by the access token"
             raise Refusal(403, "insufficient_scope", said)
+
+    def _fill(self) -> None:
+        """One more call in the bucket; what runs over is refused."""
+        if not self.leaks:
+            return
+        now = time.monotonic()
+        self._level = max(0.0, self._level - (now - self._filled_at) * self.leaks)
+        self._filled_at = now
+        if self._level + 1 > int(self.headers["X-Shop-Api-Limit"]):
+            self.overruns += 1
+            raise Refusal(429, "temporarily_unavailable", "requests limit reached")
+        self._level += 1
+        self.headers["X-Shop-Api-Calls"] = f"{math.ceil(self._level)}"
+        self.headers["X-Shop-Api-Bandwidth"] = f"{self.leaks:.0f}"
 
     def _answer(self, value: Any, status: int = 200) -> web.Response:  # whatever is answered
         body = msgspec.json.encode(value)
@@ -243,6 +264,7 @@ class ShoperSimulator(Simulator):
             "references": dict(references),
             "sources": dict(Counter(lines[1].rpartition(": ")[2] for lines in notes if len(lines) > 1)),
             "fates": {fate.value: count for fate, count in self.counts.items()},
+            "overruns": self.overruns,
             "twice": sorted(reference for reference, count in references.items() if count > 1),
             "stock": {row["code"]: int(row["stock"]) for row in self.shop.stocks.values()},
         }
@@ -280,10 +302,11 @@ def _compare(value: Any, operator: str, wanted: Any) -> bool:  # as loosely as P
     return {">": left > right, ">=": left >= right, "<": left < right, "<=": left <= right}[operator]
 
 
-async def serve(port: int, seed: int, faults: float) -> None:
+async def serve(port: int, seed: int, faults: float, leaks: float) -> None:
     """Serves until SIGTERM or Ctrl-C; the rate of faults is shared out among all kinds."""
     kinds = [fate for fate in Fate if fate is not Fate.GOOD]
     simulator = ShoperSimulator(seed=seed, faults=Faults(rates={fate: faults / len(kinds) for fate in kinds}))
+    simulator.leaks = leaks
     await simulator.start(port)
     line = {"url": simulator.url, "token": TOKEN, "delivery_method": SHIPPINGS[0][0], "payment_method": PAYMENTS[0][0]}
     print(msgspec.json.encode(line).decode(), flush=True)  # noqa: T201 - this line is what the caller waits for
@@ -300,8 +323,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--faults", type=float, default=0.0, help="chance of a fault a request, 0 to 1")
+    parser.add_argument("--leaks", type=float, default=10.0, help="calls a second that leak out of its bucket of 10")
     chosen = parser.parse_args()
-    asyncio.run(serve(chosen.port, chosen.seed, chosen.faults))
+    asyncio.run(serve(chosen.port, chosen.seed, chosen.faults, chosen.leaks))
 
 
 if __name__ == "__main__":
