@@ -60,12 +60,16 @@ def echo(order_id: str, answer: OrderAnswer, reference: str) -> Echo:
 
 
 def held(order_id: str, raw: bytes, settings: FileSettings, warnings: tuple[str, ...] = ()) -> ShopOrder:
-    """An order as the shop holds it now, with the total that its own lines and delivery make."""
+    """An order as the shop holds it now; its total is what lines and delivery make, None where they can't be read."""
     answer = decode(raw)
+    try:
+        whole = total(answer, settings)
+    except Malformed:
+        whole = None
     return ShopOrder(
         id=order_id,
         number=order_id,
-        total=total(answer, settings),
+        total=whole,
         status=text(answer.status_id) or None,
         warnings=warnings,
     )
@@ -94,7 +98,9 @@ def shop_order(order_id: str, answer: OrderAnswer, raw: bytes, settings: FileSet
         ordered_at=placed,
         updated_at=placed,  # the protocol tells no later time; of two states of one time the one read later counts
         buyer=_buyer(answer),
-        lines=tuple(_line(place, line, answer, settings) for place, line in enumerate(answer.products, start=1)),
+        lines=tuple(
+            _line(f"{order_id}-{place}", line, answer, settings) for place, line in enumerate(answer.products, start=1)
+        ),
         delivery=Delivery(
             method_id=text(answer.delivery_method_id) or None,
             method=text(answer.delivery_method) or None,
@@ -121,11 +127,11 @@ def _buyer(answer: OrderAnswer) -> Buyer:
     )
 
 
-def _line(place: int, line: OrderLine, answer: OrderAnswer, settings: FileSettings) -> Line:
+def _line(line_id: str, line: OrderLine, answer: OrderAnswer, settings: FileSettings) -> Line:
     price, quantity = _money(line.price, answer, settings, "price"), _quantity(line)
     return Line(
-        id=str(place),
-        name=text(line.name) or text(line.sku) or f"line {place}",
+        id=line_id,
+        name=text(line.name) or text(line.sku) or f"line {line_id}",
         quantity=quantity,
         unit_price=price,
         total=price * quantity,

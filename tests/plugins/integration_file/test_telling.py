@@ -118,3 +118,13 @@ async def test_a_comment_in_html_still_shows_its_reference(sim: FileSimulator, s
     found = await shop.find_order("of-kit-1", SINCE)
     assert found is not None
     assert found.id == made.id
+
+
+async def test_an_order_whose_figures_cannot_be_read_is_found_all_the_same(
+    sim: FileSimulator, shop: IntegrationFile
+) -> None:
+    made = await add(shop, order(1))
+    sim.shop.orders[made.id]["delivery_price"] = "free"
+    found = await shop.find_order("of-kit-1", SINCE)
+    assert found is not None
+    assert (found.id, found.total) == (made.id, None)
