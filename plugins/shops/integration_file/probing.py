@@ -33,7 +33,7 @@ async def probe(client: FileClient, account: Account[FileSettings]) -> ProbeRepo
     methods = await client.methods()
     name = await checking.version(client)
     prober = _Prober(client, account)
-    findings = [await _find("the key", None, prober.key)]
+    findings = [await _find("the key", True, prober.key)]
     for action, attempt in prober.tries():
         promised = action.partition(":")[0] in methods
         what = action.replace(":", ": ")
@@ -42,7 +42,7 @@ async def probe(client: FileClient, account: Account[FileSettings]) -> ProbeRepo
         else:
             findings.append(Finding(what=what, promised=False, says="not offered"))
     findings.append(await _find("the reference", None, prober.reference))
-    findings.append(await _find("addresses", None, prober.postcodes))
+    findings.append(await _find("addresses", "OrderAdd" in methods, prober.postcodes))
     return ProbeReport(summary=f"{name}, {len(methods)} methods promised.", findings=tuple(findings))
 
 

@@ -18,7 +18,7 @@ from orderferry import Account, Echo, Malformed, MalformedOrder, Order, Page
 from orderferry.php import text
 from orderferry.references import reference_in
 from plugins.shops.shoper.client import PAGE, ShoperClient
-from plugins.shops.shoper.finding import LOCAL, number_of
+from plugins.shops.shoper.finding import dated, number_of
 from plugins.shops.shoper.knowledge import Facts
 from plugins.shops.shoper.orders import read_order, understand
 from plugins.shops.shoper.settings import ShoperSettings
@@ -60,9 +60,7 @@ async def fetch_page(
     began = cursor.began or now
     after = began - account.settings.look_back if cursor.look is Look.SWEEP else cursor.after
     field = "status_date" if cursor.look is Look.MOVED else "date"
-    raws = await client.orders(
-        {field: {">=": after.astimezone(facts.zone).strftime(LOCAL)}, "order_id": {">": cursor.last}}
-    )
+    raws = await client.orders(dated(field, after, facts.zone, cursor.last))
     found = await _understood(client, facts, account.reference_prefix, raws)
     following = _following(cursor, began, account.settings.sweep_every, [number_of(raw) for raw in raws])
     return Page(

@@ -50,14 +50,16 @@ async def by_reference(client: ShoperClient, facts: Facts, reference: str, since
     return None
 
 
-async def from_date(
-    client: ShoperClient, zone: tzinfo, since: datetime, *, field: str = "date"
-) -> AsyncIterator[bytes]:
-    """Every order whose date is not before this moment, each still raw, in the order of their numbers."""
-    wanted: Filters = {field: {">=": since.astimezone(zone).strftime(LOCAL)}}
+def dated(field: str, since: datetime, zone: tzinfo, last: int) -> Filters:
+    """The filter for orders with this date not before a moment, behind the last number that was seen."""
+    return {field: {">=": since.astimezone(zone).strftime(LOCAL)}, "order_id": {">": last}}
+
+
+async def from_date(client: ShoperClient, zone: tzinfo, since: datetime) -> AsyncIterator[bytes]:
+    """Every order placed at this moment or later, each still raw, in the order of their numbers."""
     last = 0
     for _ in range(MOST_PAGES):
-        raws = await client.orders({**wanted, "order_id": {">": last}})
+        raws = await client.orders(dated("date", since, zone, last))
         for raw in raws:
             yield raw
         if len(raws) < PAGE:
