@@ -31,7 +31,8 @@ def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
 def cli() -> None:
     """Put marketplace orders into your web shop, once, and keep both in step.
 
-    An ORDER is the hub's number or the marketplace's id. A daemon must be running, but for run, check, login and demo.
+    An ORDER is the hub's number or the marketplace's id. A daemon must be running, but for run, check, login, probe and
+    demo.
     """
 
 
