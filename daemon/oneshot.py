@@ -137,31 +137,25 @@ def login(config: Path, account: str, refresh_token_file: Path | None = None) ->
     """Logs an account in with the owner's help, or with a refresh token from a file; a running daemon then goes on."""
     catalogue = discover()
     try:
-        settings = load(config, catalogue.platforms, os.environ)
-    except ConfigError as error:
-        return _say(str(error))
-    logs.configure("error", "console")
-    chosen = next((one for one in settings.accounts if one.name == account), None)
-    if chosen is None:
-        near = difflib.get_close_matches(account, [one.name for one in settings.accounts], n=3, cutoff=0.4)
-        hint = f"; did you mean {' or '.join(near)}?" if near else ""
-        return _say(f"there is no account {account!r} in {config}{hint}")
+        settings, chosen = choose(config, catalogue, account)
+    except (ConfigError, LookupError) as error:
+        return say(str(error))
     if chosen.role is Role.IMPORT:
-        return _say(f"{account} needs no login: orders come from files")
+        return say(f"{account} needs no login: orders come from files")
     if Capability.LOGIN not in catalogue.platforms[chosen.platform].capabilities:
-        return _say(f"{account} ({chosen.platform}) needs no login: its keys are in {config}")
+        return say(f"{account} ({chosen.platform}) needs no login: its keys are in {config}")
     token = None
     if refresh_token_file is not None:
         try:
             token = refresh_token_file.read_text(encoding="utf-8").strip()
         except (OSError, ValueError) as error:
-            return _say(f"{refresh_token_file} can't be read: {error}")
+            return say(f"{refresh_token_file} can't be read: {error}")
         if not token:
-            return _say(f"{refresh_token_file} is empty")
+            return say(f"{refresh_token_file} is empty")
     try:
         text = asyncio.run(log_in(settings, catalogue, chosen, token))
     except (PlatformError, VaultError) as error:
-        return _say(f"{account}: {error}")
+        return say(f"{account}: {error}")
     print(text)  # noqa: T201 - the answer itself
     _resume(settings, account)
     return 0
@@ -182,6 +176,21 @@ async def log_in(config: Config, catalogue: Catalogue, account: AccountSettings,
     finally:
         await opener.close()
     return answer
+
+
+def choose(config: Path, catalogue: Catalogue, account: str) -> tuple[Config, AccountSettings]:
+    """The settings, and the account of this name in them.
+
+    Raises `ConfigError`, and `LookupError` with the nearest names.
+    """
+    settings = load(config, catalogue.platforms, os.environ)
+    logs.configure("error", "console")
+    chosen = next((one for one in settings.accounts if one.name == account), None)
+    if chosen is None:
+        near = difflib.get_close_matches(account, [one.name for one in settings.accounts], n=3, cutoff=0.4)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise LookupError(f"there is no account {account!r} in {config}{hint}")
+    return settings, chosen
 
 
 def open_accounts(config: Config, catalogue: Catalogue, vault: Vault | None = None) -> tuple[Opener, Hooks]:
@@ -223,6 +232,7 @@ async def _ask(text: str) -> str:
         signal.signal(signal.SIGINT, before)
 
 
-def _say(text: str) -> int:
+def say(text: str) -> int:
+    """Tells the person at the terminal what went wrong; answers the command's exit status."""
     print(f"orderferry: {text}", file=sys.stderr)  # noqa: T201 - for the person at the terminal
     return 1

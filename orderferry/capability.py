@@ -28,6 +28,7 @@ class Capability(Flag):
     FIND_PURCHASE = auto()
     SEND_MAIL = auto()
     LOGIN = auto()
+    PROBE = auto()
     LIST_STATUSES = auto()
     LIST_PAYMENTS = auto()
     LIST_DELIVERIES = auto()
@@ -78,6 +79,7 @@ OPERATIONS: Capability = (
     | Capability.FIND_PURCHASE
     | Capability.SEND_MAIL
     | Capability.LOGIN
+    | Capability.PROBE
     | Capability.LIST_STATUSES
     | Capability.LIST_PAYMENTS
     | Capability.LIST_DELIVERIES
@@ -96,6 +98,7 @@ HOOK_FLAGS: Mapping[str, Capability] = MappingProxyType(
         "find_purchase": Capability.FIND_PURCHASE,
         "send_mail": Capability.SEND_MAIL,
         "login": Capability.LOGIN,
+        "probe": Capability.PROBE,
         "list_choices": (
             Capability.LIST_STATUSES | Capability.LIST_PAYMENTS | Capability.LIST_DELIVERIES | Capability.LIST_CARRIERS
         ),

@@ -141,6 +141,31 @@ class Mail(Value, frozen=True, kw_only=True):
         """Its texts may be of any length."""
 
 
+class Finding(Value, frozen=True, kw_only=True):
+    """One thing that a platform promises or does; `says` is one plain sentence without buyer data.
+
+    `promised` is None where the platform has no way to promise it, `real` where it could not be tried without changing
+    anything.
+    """
+
+    what: str
+    promised: bool | None = None
+    real: bool | None = None
+    says: str
+
+    @property
+    def broken(self) -> bool:
+        """Whether it is promised and not kept."""
+        return self.promised is True and self.real is False
+
+
+class ProbeReport(Value, frozen=True, kw_only=True):
+    """What `probe` found: a sentence about the platform, and each thing that was tried."""
+
+    summary: str
+    findings: tuple[Finding, ...] = ()
+
+
 class CheckReport(Value, frozen=True, kw_only=True):
     """What `check` found: a sentence of success, sentences worth the seller's attention, capabilities missing here.
 

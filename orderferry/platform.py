@@ -20,6 +20,7 @@ from orderferry.forward import (
     Mail,
     OrderRef,
     PaymentState,
+    ProbeReport,
     Product,
     ProductKey,
     ShopOrder,
@@ -190,6 +191,15 @@ class Platform(Generic[SettingsT]):
         """Gets tokens with the owner's help and stores them; `show` prints a line for him, `ask` awaits his answer.
 
         With a `refresh_token` obtained elsewhere nobody is asked. Answers one sentence of success.
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    async def probe(self) -> ProbeReport:
+        """Tries what the platform promises against what it does, and tells both.
+
+        Called by `orderferry probe`. It may send what changes nothing, such as a change of an order that can't exist,
+        and nothing that a seller or a buyer would notice.
         """
         raise NotImplementedError
 

@@ -59,6 +59,21 @@ def login(ctx: click.Context, account: str, *, config: Path, refresh_token_file:
 
 
 @click.command()
+@click.argument("account")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@click.pass_context
+def probe(ctx: click.Context, account: str, *, config: Path, as_json: bool) -> None:
+    """Try what ACCOUNT's platform promises against what it does.
+
+    Changes nothing that you or a buyer would notice.
+    """
+    from daemon import probing
+
+    ctx.exit(probing.probe(config, account, as_json=as_json))
+
+
+@click.command()
 @click.option("--orders", type=click.IntRange(1, 100_000), default=200, show_default=True, help="How many are bought.")
 @click.option("--seed", type=int, default=7, show_default=True, help="The same seed gives the same mishaps.")
 @click.option(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import structlog
 
-from daemon import oneshot
+from daemon import oneshot, probing
 from daemon.hooks import Catalogue, Refused
 from orderferry import (
     Account,
@@ -19,7 +19,9 @@ from orderferry import (
     CheckReport,
     Choice,
     ChoiceKind,
+    Finding,
     NeedsLogin,
+    ProbeReport,
     Settings,
     hookimpl,
 )
@@ -33,7 +35,7 @@ class Lister(Market):
     """Its statuses, its check and its login are what the test says."""
 
     id = "lister"
-    capabilities = Market.capabilities | Capability.LIST_STATUSES | Capability.LOGIN
+    capabilities = Market.capabilities | Capability.LIST_STATUSES | Capability.LOGIN | Capability.PROBE
 
     def __init__(self, account: Account[Settings]) -> None:
         super().__init__(account, MarketWorld())
@@ -48,6 +50,13 @@ class Lister(Market):
     @hookimpl
     async def list_choices(self, kind: ChoiceKind) -> tuple[Choice, ...]:
         return tuple(Choice(id=name, title=name.title()) for name in ("sent", "processing") if kind)
+
+    @hookimpl
+    async def probe(self) -> ProbeReport:
+        answer = ANSWER["probe"]
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer  # type: ignore[no-any-return] # what the test says
 
     @hookimpl
     async def login(self, show: Callable[[str], None], ask: AskOwner, refresh_token: str | None) -> str:
@@ -75,7 +84,8 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:  # writes co
     catalogue = Catalogue(
         platforms={"lister": Lister}, refused=(Refused(name="odd", origin="odd-plugin 1.0", reason="it is broken"),)
     )
-    monkeypatch.setattr(oneshot, "discover", lambda: catalogue)
+    for module in (oneshot, probing):
+        monkeypatch.setattr(module, "discover", lambda: catalogue)
     monkeypatch.setattr("daemon.logs.configure", lambda *_: None)
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
     ANSWER.clear()
@@ -181,3 +191,43 @@ def test_a_login_of_nobody(config: Any, capsys: pytest.CaptureFixture[str], monk
     monkeypatch.setattr(Lister, "capabilities", Market.capabilities)
     assert oneshot.login(config(), "main") == 1
     assert "needs no login" in capsys.readouterr().err
+
+
+KEPT = Finding(what="OrdersGet", promised=True, real=True, says="3 orders came")
+BROKEN = Finding(what="OrderUpdate", promised=True, real=False, says="it \x1b[31mlies")
+UNTRIED = Finding(what="OrderAdd", promised=True, says="it would make an order")
+
+
+def test_a_probe_tells_promises_beside_what_is_real(config: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    ANSWER["probe"] = ProbeReport(summary="Shop 1.0", findings=(KEPT, BROKEN, UNTRIED))
+    assert probing.probe(config(), "main") == 1
+    said = capsys.readouterr().out
+    rows = {line.split()[0]: line.split()[1:3] for line in said.splitlines()[2:5]}
+    assert rows == {"OrdersGet": ["yes", "yes"], "OrderUpdate": ["yes", "no"], "OrderAdd": ["yes", "-"]}
+    assert "Promised and not kept: 1." in said
+    assert "\x1b" not in said
+    ANSWER["probe"] = ProbeReport(summary="Shop 1.0", findings=(KEPT, UNTRIED))
+    assert probing.probe(config(), "main") == 0
+    assert "is kept" in capsys.readouterr().out
+
+
+def test_a_probe_as_json(config: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    ANSWER["probe"] = ProbeReport(summary="Shop 1.0", findings=(BROKEN,))
+    assert probing.probe(config(), "main", as_json=True) == 1
+    (finding,) = json.loads(capsys.readouterr().out)["findings"]
+    assert (finding["what"], finding["promised"], finding["real"]) == ("OrderUpdate", True, False)
+
+
+def test_a_probe_that_cannot_be_made_is_a_sentence(
+    config: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ANSWER["probe"] = NeedsLogin("the key was refused")
+    assert probing.probe(config(), "main") == 1
+    assert "main: the key was refused" in capsys.readouterr().err
+    assert probing.probe(config(), "mian") == 1
+    assert "did you mean main?" in capsys.readouterr().err
+    assert probing.probe(config("colour = 1"), "main") == 1
+    assert "config.toml:8" in capsys.readouterr().err
+    monkeypatch.setattr(Lister, "capabilities", Market.capabilities)
+    assert probing.probe(config(), "main") == 1
+    assert "can't be probed" in capsys.readouterr().err

@@ -62,6 +62,7 @@ SHOP_FUNCTIONS = {
     C.LIST_PAYMENTS: "lists its payment methods",
     C.LIST_DELIVERIES: "lists its delivery methods",
     C.LIST_CARRIERS: "lists its carriers",
+    C.PROBE: "`orderferry probe` tries what it promises, as shops of it differ",
 }
 FUNCTIONS = {
     Role.MARKETPLACE: MARKETPLACE_FUNCTIONS,
@@ -87,11 +88,14 @@ def built_in() -> list[type[AnyPlatform]]:
 
 
 def lacking(platform: type[AnyPlatform]) -> Capability:
-    """The operations that platforms of its role may have and this one has not."""
+    """The operations that platforms of its role may have and this one has not.
+
+    Nobody misses a probe where every installation is the same.
+    """
     wanted = C.NONE
     for flag in FUNCTIONS[platform.role]:
         wanted |= flag & OPERATIONS
-    return wanted & ~platform.capabilities
+    return wanted & ~platform.capabilities & ~C.PROBE
 
 
 def page(platforms: Iterable[type[AnyPlatform]]) -> str:

@@ -5,16 +5,15 @@ Source of the fields: https://woocommerce.github.io/woocommerce-rest-api-docs/
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-T = TypeVar("T")
+from orderferry.php import without_notices
 
-_BEGINNING = re.compile(rb'\n(?:\[\s*["{\[\]]|\{\s*["}])')  # not "[23-Nov-2026 ...]", as a log line begins
+T = TypeVar("T")
 
 
 class Meta(Struct):
@@ -267,19 +266,6 @@ def reader(shape: type[T]) -> Callable[[bytes], T]:
         return decoder.decode(without_notices(body))
 
     return read
-
-
-def without_notices(body: bytes) -> bytes:
-    """The body without what PHP printed before the JSON (WP_DEBUG_DISPLAY), or without a byte order mark.
-
-    PHP ends each notice with a line feed, so the answer begins a line. The first line that begins like JSON is taken
-    for it and no later one: an answer that was cut off must stay unreadable, and never turn into a part of itself.
-    """
-    text = body.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if text[:1] in {b"{", b"["}:
-        return text
-    found = _BEGINNING.search(text)
-    return text[found.start() + 1 :] if found else text
 
 
 _failure = msgspec.json.Decoder(Failure)
