@@ -20,7 +20,7 @@ demo:
 
 test:
 	@scripts/setup dev
-	@$(bin)/pytest
+	@$(bin)/pytest -n auto --dist worksteal
 
 check:
 	@scripts/setup dev

@@ -4,7 +4,22 @@
 import sys
 import zipfile
 
-REQUIRED = ("orderferry/py.typed", "plugins/allegro/README.md", "plugins/shops/woocommerce/README.md")
+THANK_YOU = [f"{language}.{part}" for language in ("en", "pl") for part in ("html", "subject", "txt")]
+REQUIRED = (
+    "orderferry/py.typed",
+    "plugins/allegro/README.md",
+    "plugins/amazon/README.md",
+    "plugins/ebay/README.md",
+    "plugins/etsy/README.md",
+    "plugins/smtp/README.md",
+    "plugins/shops/integration_file/README.md",
+    "plugins/shops/medusa/README.md",
+    "plugins/shops/prestashop/README.md",
+    "plugins/shops/shoper/README.md",
+    "plugins/shops/shopify/README.md",
+    "plugins/shops/woocommerce/README.md",
+    *(f"daemon/templates/thank_you.{part}" for part in THANK_YOU),
+)
 PACKAGES = {"orderferry", "daemon", "plugins"}
 
 

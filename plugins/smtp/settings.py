@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.utils import parseaddr
 from pathlib import Path
-from typing import Literal
+from types import MappingProxyType
+from typing import ClassVar, Literal
 
 from orderferry import Secret, Settings
 from orderferry.settings import is_loopback
@@ -21,6 +23,20 @@ class SmtpSettings(Settings, frozen=True, kw_only=True):
     the name that we give ourselves, else the sender's domain. `ca_file` names the certificates (PEM) to trust instead
     of the system's.
     """
+
+    hints: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "host": "the server for sending mail, as your provider names it",
+            "port": "where it is not the usual one",
+            "security": "how it is encrypted: starttls, tls, or none (this very machine alone)",
+            "user": "the login, often the whole address",
+            "password": "its password",
+            "sender": "what buyers see as From: shop@example.pl, or My Shop <shop@example.pl>",
+            "reply_to": "where their answers go, if not to the sender",
+            "hello": "by what name to greet the server",
+            "ca_file": "certificates (PEM) to trust in place of the system's",
+        }
+    )
 
     host: str
     port: int | None = None

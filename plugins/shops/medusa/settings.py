@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar
+
 from orderferry import Secret, Settings, Url
 
 
@@ -12,6 +16,22 @@ class MedusaSettings(Settings, frozen=True, kw_only=True):
     they take from; `shipping_option` is the delivery where the seller's map has none. All three are Medusa's ids.
     `notify` lets the shop's own subscribers mail the buyer. Keys of metadata begin with `meta_prefix`.
     """
+
+    hints: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "url": "the address of Medusa's server",
+            "api_key": "a secret API key (Medusa Admin: Settings > Developer > Secret API Keys); it begins with sk_",
+            "region": "the region that orders belong to: the end of its page's address, reg_...",
+            "sales_channel": "the sales channel of marketplace orders, from whose stock locations they take: sc_...",
+            "shipping_option": "the shipping option of marketplace parcels, where none is mapped: so_...",
+            "notify": "true lets the shop's own subscribers mail the buyer",
+            "send_email": "false if the shop must not know the buyer's e-mail address",
+            "meta_prefix": "how the keys of the program's own notes in an order begin",
+            "tax_id_keys": "metadata that receives the buyer's tax number",
+            "pickup_point_keys": "metadata that receives the parcel locker's code",
+            "delivery_name": "what the delivery is called, where its own name is not known",
+        }
+    )
 
     url: Url
     api_key: Secret

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar
+
 from orderferry import Secret, Settings, Url
 
 
@@ -17,6 +21,24 @@ class PrestaSettings(Settings, frozen=True, kw_only=True):
     `unpaid_status` and `cod_status` are the states (their ids) that an unpaid and a cash-on-delivery order gets instead
     of one that claims a payment; empty: the shop's own states for bank wire and cash on delivery.
     """
+
+    hints: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "url": "the shop's address",
+            "key": "a key from Advanced Parameters > Webservice",
+            "key_in_query": "true if the shop refuses a good key, because its host takes the Authorization header away",
+            "id_shop": "which shop of a multistore; 0 is its default shop",
+            "send_email": "false: the shop gets an address that can't receive mail, and so mails the buyer nothing",
+            "carrier": "the id_reference of the carrier, where none is mapped",
+            "delivery_product": "the reference of the product that carries the delivery cost",
+            "other_product": "the reference of the product that stands for goods that the shop doesn't know",
+            "payment_module": "the technical name of an active payment module, where none is mapped",
+            "cod_module": "likewise, for cash on delivery",
+            "payment_name": "the payment's text where nothing may be told of it",
+            "unpaid_status": "the id of the state of orders that are not paid, if not the shop's own",
+            "cod_status": "likewise, for cash on delivery",
+        }
+    )
 
     url: Url
     key: Secret

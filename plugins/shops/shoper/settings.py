@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar
+
 from orderferry import Duration, Secret, Settings, Url
 
 
@@ -14,6 +18,24 @@ class ShoperSettings(Settings, frozen=True, kw_only=True):
     none, the address also where `send_email` withholds his. `look_back` is how far the second look for payments
     reaches, and `sweep_every` how often it is made.
     """
+
+    hints: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "url": "the shop's address",
+            "token": "an access token from the shop's panel; without it, login and password",
+            "login": "an administrator with access to the webapi, where there is no token",
+            "password": "his password",
+            "status": "the id of a new order's status, where none is mapped",
+            "payment_method": "the id of the payment method, where none is mapped",
+            "delivery_method": "the id of the delivery method, where none is mapped",
+            "user": "the id of one customer to whom all orders belong; without it one is made for each buyer",
+            "send_email": "false if the shop must not know the buyer's e-mail address",
+            "neutral_email": "the address of orders without one, as Shoper takes none without",
+            "neutral_phone": "the phone number of orders without one, likewise",
+            "look_back": "how far back payments are looked for a second way",
+            "sweep_every": "how often that look is made",
+        }
+    )
 
     url: Url
     token: Secret | None = None

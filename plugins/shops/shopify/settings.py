@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar
+
 from orderferry import Secret, Settings, Url
 
 
@@ -14,6 +18,26 @@ class ShopifySettings(Settings, frozen=True, kw_only=True):
     read back. `tax_percent` is taken where the marketplace tells no rate. `status_tag` begins the tags that stand for
     statuses, `tags` are given to every order that is added.
     """
+
+    hints: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "url": "the shop's own address at Shopify: https://NAME.myshopify.com",
+            "access_token": "the token of an app that was made in the shop's panel; it begins with shpat_",
+            "client_id": "of an app of the Dev Dashboard, with client_secret, in the place of access_token",
+            "client_secret": "its client secret",
+            "oversell": "false refuses an order for which stock is missing",
+            "send_email": "false if the shop must not know the buyer's e-mail address",
+            "send_receipt": "true lets Shopify mail the buyer an order confirmation",
+            "notify_shipment": "true lets Shopify mail the buyer when a parcel is told",
+            "tax_title": "how the tax is called on an order's lines",
+            "tax_percent": "the tax rate where the marketplace tells none",
+            "tax_id_keys": "additional details that receive the buyer's tax number",
+            "pickup_point_keys": "additional details that receive the parcel locker's code",
+            "delivery_name": "what the delivery is called, where its own name is not known",
+            "status_tag": "how the tags begin that stand for statuses",
+            "tags": "tags that every added order gets",
+        }
+    )
 
     url: Url
     access_token: Secret | None = None
