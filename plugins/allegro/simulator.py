@@ -9,21 +9,17 @@ approve, revoke, end_access, quirks. GET /_sim/summary tells what a shop must ha
 
 from __future__ import annotations
 
-import argparse
-import asyncio
 import re
-import signal
-import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
 import msgspec
 from aiohttp import web
 
-from orderferry import Duration
-from orderferry.testing.simulator import Fate, Faults, Simulator
+from orderferry.testing import marketplace, serving
+from orderferry.testing.marketplace import MarketplaceSimulator, WaitUntil
+from orderferry.testing.simulator import Faults
 from plugins.allegro import simulator_form as make
 from plugins.allegro import simulator_script as script
 from plugins.allegro.cursor import stamp
@@ -34,7 +30,6 @@ from plugins.allegro.simulator_state import STEERED, Market, Quirks, Refused, sp
 MEDIA_TYPE: Final = "application/vnd.allegro.public.v1+json"
 CLIENT_ID: Final = "simulated-client"
 CLIENT_SECRET: Final = "simulated-secret"  # noqa: S105 - the simulator's own, worth nothing elsewhere
-STRIKING: Final = (Fate.SLOW, Fate.BUSY, Fate.DOWN, Fate.DROPPED, Fate.FAILED_AFTER, Fate.LOST, Fate.CUT, Fate.GARBAGE)
 WAYBILL: Final = re.compile(r"[A-Za-z0-9_()-]{1,64}")
 WAYBILL_USES: Final = 10
 UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -42,8 +37,11 @@ UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 Handle = Callable[[web.Request], Awaitable[web.Response]]
 
 
-class AllegroSimulator(Simulator):
+class AllegroSimulator(MarketplaceSimulator):
     """Serves one seller's Allegro; `market` is its state, `oauth` its logins, `now` its time."""
+
+    steered = STEERED
+    market: Market
 
     def __init__(
         self,
@@ -54,15 +52,15 @@ class AllegroSimulator(Simulator):
         offers: Iterable[Offer] | None = None,
         now: Callable[[], datetime] | None = None,
     ) -> None:
-        super().__init__(seed=seed, faults=faults)
-        self._now = now
+        super().__init__(seed=seed, faults=faults, now=now)
         self.market = Market(self.random, self.now, offers=offers, quirks=quirks)
         self.oauth = OAuthServer(self.random, self.now, client_id=CLIENT_ID, client_secret=CLIENT_SECRET)
-        self._runs: set[asyncio.Task[None]] = set()
-
-    def now(self) -> datetime:
-        """The moment of the clock that was handed in, else of the machine."""
-        return self._now() if self._now else super().now()
+        self.own = {
+            "approve": self.oauth.approve,
+            "revoke": self.oauth.revoke,
+            "end_access": self.oauth.end_access,
+            "quirks": self._set_quirks,
+        }
 
     def busy_answer(self) -> web.Response:
         """Allegro's 429."""
@@ -84,40 +82,17 @@ class AllegroSimulator(Simulator):
             web.post(f"{form}/shipments", self._api(self._add_shipment)),
             web.get("/order/carriers", self._api(self._carriers)),
             web.get("/sale/delivery-methods", self._api(self._delivery_methods)),
-            web.get("/_sim/summary", self._summary),
             web.get("/_sim/tokens", self._tokens),
-            web.post("/_sim/{what}", self._steer),
+            *self.levers(),
         ]
 
-    async def stop(self) -> None:
-        """Ends a script that still runs, then all connections."""
-        for run in self._runs:
-            run.cancel()
-        await asyncio.gather(*self._runs, return_exceptions=True)
-        await super().stop()
-
-    async def run(self, orders: int, seconds: float, seed: int) -> None:
-        """Plays a seeded script of purchases; returns when it is over."""
+    async def play(self, orders: int, seconds: float, seed: int, wait_until: WaitUntil) -> None:
+        """Plays the seeded script of purchases; returns when it is over."""
         steps = script.plan(seed, orders, sorted(self.market.offers))
-        loop = asyncio.get_running_loop()
-        begin = loop.time()
-
-        async def wait_until(second: float) -> None:
-            remaining = begin + second - loop.time()
-            if remaining > 0:
-                await self.pause(remaining)
-
         await script.play(self.market, steps, seconds, wait_until)
 
-    def start_run(self, orders: int, seconds: float, seed: int) -> None:
-        """Plays the script beside whatever else happens."""
-        run = asyncio.get_running_loop().create_task(self.run(orders, seconds, seed))
-        self._runs.add(run)
-
-    @property
-    def running(self) -> bool:
-        """Whether a script still plays."""
-        return any(not run.done() for run in self._runs)
+    def _set_quirks(self, **given: float) -> None:
+        self.market.quirks = msgspec.convert(given, Quirks)
 
     def _api(self, handle: Handle) -> Handle:
         """What every path of the API checks first: the token, and the media types."""
@@ -206,39 +181,8 @@ class AllegroSimulator(Simulator):
         ]
         return _answer({"deliveryMethods": methods})
 
-    async def _summary(self, _: web.Request) -> web.Response:
-        counts = {fate.value: count for fate, count in self.counts.items()}
-        return web.json_response({**self.market.summary(), "running": self.running, "fates": counts})
-
     async def _tokens(self, _: web.Request) -> web.Response:
         return web.json_response(self.oauth.issue())
-
-    async def _steer(self, request: web.Request) -> web.Response:
-        what, given = request.match_info["what"], await request.json() if request.can_read_body else {}
-        try:
-            result = self._steered(what, given)
-        except (TypeError, ValueError, KeyError) as error:
-            return web.json_response({"error": f"{what}: {error}"}, status=400)
-        except Refused as refused:
-            return web.json_response(refused.body, status=refused.status)
-        return web.json_response({"result": result})
-
-    def _steered(self, what: str, given: Json) -> object:
-        if what in STEERED:
-            return getattr(self.market, what)(**given)
-        if what == "approve":
-            return self.oauth.approve(**given)
-        if what == "run":
-            self.start_run(int(given["orders"]), float(given["seconds"]), int(given.get("seed", 0)))
-        elif what == "revoke":
-            self.oauth.revoke()
-        elif what == "end_access":
-            self.oauth.end_access()
-        elif what == "quirks":
-            self.market.quirks = msgspec.convert(given, Quirks)
-        else:
-            raise ValueError("there is no such thing to steer")
-        return None
 
 
 def _check_media(request: web.Request) -> None:
@@ -341,44 +285,29 @@ def _answer(body: object, *, status: int = 200) -> web.Response:
     return web.Response(body=msgspec.json.encode(body), status=status, headers=headers)
 
 
-def _options(args: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m plugins.allegro.simulator", description="A simulated Allegro.")
-    parser.add_argument("--port", type=int, default=0, help="0 takes any free one")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--faults", type=float, default=0.0, help="chance from 0 to 1 that a request is struck")
-    parser.add_argument("--orders", type=int, default=0, help="begin at once with so many purchases")
-    parser.add_argument("--over", type=Duration.parse, default=Duration(seconds=20), help='how long they take: "20s"')
-    parser.add_argument("--products", type=Path, help="JSON list of {sku, ean, name, price, stock}")
-    return parser.parse_args(args)
-
-
-async def serve(options: argparse.Namespace) -> None:
-    """Serves until the process is told to end."""
+def main() -> None:
+    """The command line."""
+    parser = marketplace.arguments("A simulated Allegro.")
+    options = parser.parse_args()
     offers = msgspec.json.decode(options.products.read_bytes(), type=list[Offer]) if options.products else None
-    each = options.faults / len(STRIKING)
-    quirks = spoiled(options.faults)
-    faults = Faults(rates=dict.fromkeys(STRIKING, each)) if options.faults else None
-    ended = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    simulator = AllegroSimulator(seed=options.seed, faults=faults, quirks=quirks, offers=offers)
-    await simulator.start(options.port)
-    try:
-        told = {
+    simulator = AllegroSimulator(
+        seed=options.seed,
+        faults=serving.struck(options.faults, marketplace.STRIKING),
+        quirks=spoiled(options.faults),
+        offers=offers,
+    )
+
+    def told() -> dict[str, object]:
+        return {
             "api_url": simulator.url,
             "auth_url": f"{simulator.url}/auth/oauth",
             "client_id": CLIENT_ID,
             "client_secret": CLIENT_SECRET,
             "refresh_token": simulator.oauth.issue()["refresh_token"],
         }
-        sys.stdout.write(msgspec.json.encode({"url": simulator.url, **told}).decode() + "\n")
-        sys.stdout.flush()
-        if options.orders:
-            simulator.start_run(options.orders, options.over.total_seconds(), options.seed)
-        await ended.wait()
-    finally:
-        await simulator.stop()
+
+    marketplace.run(simulator, options, told)
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(_options(None)))
+    main()

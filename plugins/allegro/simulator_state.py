@@ -17,6 +17,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from orderferry.testing.marketplace import Refusal
 from plugins.allegro import simulator_form as make
 from plugins.allegro.cursor import stamp
 from plugins.allegro.simulator_form import Json, Offer
@@ -65,13 +66,11 @@ class Kept(Struct):
     status_changes: int = 0
 
 
-class Refused(Exception):  # noqa: N818 - an answer, not a failure: the HTTP side sends it
+class Refused(Refusal):
     """What Allegro says no to: HTTP status, error code, message."""
 
     def __init__(self, status: int, code: str, message: str, path: str | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.body = make.refusal(code, message, path=path)
+        super().__init__(status, message, make.refusal(code, message, path=path))
 
 
 class Market:

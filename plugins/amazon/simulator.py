@@ -10,21 +10,17 @@ widens them, and lets purchases be five minutes old, so that nobody has to wait 
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import signal
-import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Final
 
 import msgspec
 from aiohttp import web
 from msgspec import Struct
 
-from orderferry import Duration
-from orderferry.testing.simulator import Fate, Faults, Simulator
+from orderferry.testing import marketplace, serving
+from orderferry.testing.marketplace import MarketplaceSimulator, WaitUntil
+from orderferry.testing.simulator import Faults
 from plugins.amazon import simulator_script as script
 from plugins.amazon.auth import HEADER
 from plugins.amazon.marketplaces import named
@@ -35,7 +31,6 @@ from plugins.amazon.simulator_state import STEERED, Market, Quirks, Refused
 
 CLIENT_ID: Final = "amzn1.application-oa2-client.simulated"
 CLIENT_SECRET: Final = "amzn1.oa2-cs.v1.simulated"  # noqa: S105 - the simulator's own, worth nothing elsewhere
-STRIKING: Final = (Fate.SLOW, Fate.BUSY, Fate.DOWN, Fate.DROPPED, Fate.FAILED_AFTER, Fate.LOST, Fate.CUT, Fate.GARBAGE)
 SOLD_IN: Final = ("PL", "DE", "FR")
 
 Handle = Callable[[web.Request], Awaitable[web.Response]]
@@ -60,8 +55,11 @@ class Throttle(Struct):
         return True
 
 
-class AmazonSimulator(Simulator):
+class AmazonSimulator(MarketplaceSimulator):
     """Serves one seller's Amazon; `market` is its state, `lwa` its logins, `plans` its throttles, `now` its time."""
+
+    steered = STEERED
+    market: Market
 
     def __init__(
         self,
@@ -71,8 +69,7 @@ class AmazonSimulator(Simulator):
         offers: Iterable[Offer] | None = None,
         now: Callable[[], datetime] | None = None,
     ) -> None:
-        super().__init__(seed=seed, faults=faults)
-        self._now = now
+        super().__init__(seed=seed, faults=faults, now=now)
         self.market = Market(self.random, self.now, offers=offers)
         self.lwa = LoginWithAmazon(self.random, self.now, client_id=CLIENT_ID, client_secret=CLIENT_SECRET)
         self.search = Search(self.market, self.random)
@@ -84,11 +81,7 @@ class AmazonSimulator(Simulator):
         }
         self.forbidden: set[str] = set()  # operations for which the application has no role
         self.sold_in: tuple[str, ...] = SOLD_IN
-        self._runs: set[asyncio.Task[None]] = set()
-
-    def now(self) -> datetime:
-        """The simulator's present moment."""
-        return self._now() if self._now is not None else super().now()
+        self.own = {"revoke": self.lwa.revoke, "end_access": self.lwa.end_access, "quirks": self._set_quirks}
 
     def hurry(self) -> None:
         """Widens the usage plans, and lets everything have happened five minutes ago."""
@@ -109,38 +102,16 @@ class AmazonSimulator(Simulator):
             web.get(orders + "/{id}", self._api("order", self._order)),
             web.post("/orders/v0/orders/{id}/shipmentConfirmation", self._api("confirm", self._confirm)),
             web.get("/sellers/v1/marketplaceParticipations", self._api("participations", self._participations)),
-            web.get("/_sim/summary", self._summary),
-            web.post("/_sim/{what}", self._steer),
+            *self.levers(),
         ]
 
-    async def stop(self) -> None:
-        """Ends a script that still runs, then all connections."""
-        for run in self._runs:
-            run.cancel()
-        await asyncio.gather(*self._runs, return_exceptions=True)
-        await super().stop()
-
-    async def run(self, orders: int, seconds: float, seed: int) -> None:
-        """Plays a seeded script of purchases; returns when it is over."""
+    async def play(self, orders: int, seconds: float, seed: int, wait_until: WaitUntil) -> None:
+        """Plays the seeded script of purchases; returns when it is over."""
         steps = script.plan(seed, orders, sorted(self.market.offers))
-        loop = asyncio.get_running_loop()
-        begin = loop.time()
-
-        async def wait_until(second: float) -> None:
-            remaining = begin + second - loop.time()
-            if remaining > 0:
-                await self.pause(remaining)
-
         await script.play(self.market, steps, seconds, wait_until)
 
-    def start_run(self, orders: int, seconds: float, seed: int) -> None:
-        """Plays the script beside whatever else happens."""
-        self._runs.add(asyncio.get_running_loop().create_task(self.run(orders, seconds, seed)))
-
-    @property
-    def running(self) -> bool:
-        """Whether a script still plays."""
-        return any(not run.done() for run in self._runs)
+    def _set_quirks(self, **given: float) -> None:
+        self.market.quirks = msgspec.convert(given, Quirks)
 
     def _api(self, operation: str, handle: Handle) -> Handle:
         """What every operation checks first: the token, the role and the usage plan."""
@@ -199,35 +170,6 @@ class AmazonSimulator(Simulator):
             }
         )
 
-    async def _summary(self, _: web.Request) -> web.Response:
-        counts = {fate.value: count for fate, count in self.counts.items()}
-        return web.json_response({**self.market.summary(), "running": self.running, "fates": counts})
-
-    async def _steer(self, request: web.Request) -> web.Response:
-        what, given = request.match_info["what"], await request.json() if request.can_read_body else {}
-        try:
-            result = self._steered(what, given)
-        except (TypeError, ValueError, KeyError) as error:
-            return web.json_response({"error": f"{what}: {error}"}, status=400)
-        except Refused as refused:
-            return web.json_response(refused.body, status=refused.status)
-        return web.json_response({"result": result})
-
-    def _steered(self, what: str, given: Json) -> object:
-        if what in STEERED:
-            return getattr(self.market, what)(**given)
-        if what == "run":
-            self.start_run(int(given["orders"]), float(given["seconds"]), int(given.get("seed", 0)))
-        elif what == "revoke":
-            self.lwa.revoke()
-        elif what == "end_access":
-            self.lwa.end_access()
-        elif what == "quirks":
-            self.market.quirks = msgspec.convert(given, Quirks)
-        else:
-            raise ValueError("there is no such thing to steer")
-        return None
-
 
 def _listed(query: Mapping[str, str], name: str) -> list[str]:
     return [part for part in query.get(name, "").split(",") if part]
@@ -242,47 +184,30 @@ def _throttled(plan: Throttle) -> web.Response:
     return web.json_response(refused.body, status=429, headers={"x-amzn-RateLimit-Limit": str(plan.rate)})
 
 
-def _options(args: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m plugins.amazon.simulator", description="A simulated Amazon.")
-    parser.add_argument("--port", type=int, default=0, help="0 takes any free one")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--faults", type=float, default=0.0, help="chance from 0 to 1 that a request is struck")
-    parser.add_argument("--orders", type=int, default=0, help="begin at once with so many purchases")
-    parser.add_argument("--over", type=Duration.parse, default=Duration(seconds=20), help='how long they take: "20s"')
-    parser.add_argument("--products", type=Path, help="JSON list of {sku, ean, name, price, stock}")
+def main() -> None:
+    """The command line."""
+    parser = marketplace.arguments("A simulated Amazon.")
     parser.add_argument("--hurry", action="store_true", help="wide usage plans, and purchases that are old enough")
-    return parser.parse_args(args)
-
-
-async def serve(options: argparse.Namespace) -> None:
-    """Serves until the process is told to end."""
+    options = parser.parse_args()
     offers = msgspec.json.decode(options.products.read_bytes(), type=list[Offer]) if options.products else None
-    each = options.faults / len(STRIKING)
-    faults = Faults(rates=dict.fromkeys(STRIKING, each)) if options.faults else None
-    ended = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    simulator = AmazonSimulator(seed=options.seed, faults=faults, offers=offers)
+    simulator = AmazonSimulator(
+        seed=options.seed, faults=serving.struck(options.faults, marketplace.STRIKING), offers=offers
+    )
     simulator.market.quirks = Quirks(late=options.faults, lag=5)
     if options.hurry:
         simulator.hurry()
-    await simulator.start(options.port)
-    try:
-        told = {
+
+    def told() -> dict[str, object]:
+        return {
             "api_url": simulator.url,
             "auth_url": f"{simulator.url}/auth/o2",
             "client_id": CLIENT_ID,
             "client_secret": CLIENT_SECRET,
             "refresh_token": simulator.lwa.authorise(),
         }
-        sys.stdout.write(msgspec.json.encode({"url": simulator.url, **told}).decode() + "\n")
-        sys.stdout.flush()
-        if options.orders:
-            simulator.start_run(options.orders, options.over.total_seconds(), options.seed)
-        await ended.wait()
-    finally:
-        await simulator.stop()
+
+    marketplace.run(simulator, options, told)
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(_options(None)))
+    main()

@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from orderferry.testing.marketplace import Refusal
 from plugins.amazon import simulator_order as make
 from plugins.amazon.cursor import stamp
 from plugins.amazon.marketplaces import named
@@ -48,13 +49,11 @@ class Kept(Struct):
     raw: bytes | None = None
 
 
-class Refused(Exception):  # noqa: N818 - an answer, not a failure: the HTTP side sends it
+class Refused(Refusal):
     """What Amazon says no to: HTTP status, error code, message."""
 
     def __init__(self, status: int, code: str, message: str, details: str = "") -> None:
-        super().__init__(message)
-        self.status = status
-        self.body = {"errors": [{"code": code, "message": message, "details": details}]}
+        super().__init__(status, message, {"errors": [{"code": code, "message": message, "details": details}]})
 
 
 class Market:

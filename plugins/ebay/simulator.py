@@ -9,22 +9,18 @@ revoke, end_access, quirks. GET /_sim/summary tells what a shop must have; GET /
 
 from __future__ import annotations
 
-import argparse
-import asyncio
 import re
-import signal
-import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Final
 
 import msgspec
 from aiohttp import web
 
-from orderferry import Duration
+from orderferry.testing import marketplace, serving
+from orderferry.testing.marketplace import MarketplaceSimulator, WaitUntil
 from orderferry.testing.oauth_server import OAuthCodeServer
-from orderferry.testing.simulator import Fate, Faults, Simulator
+from orderferry.testing.simulator import Faults
 from plugins.ebay import simulator_form as make
 from plugins.ebay import simulator_script as script
 from plugins.ebay.simulator_form import Json, Offer
@@ -35,7 +31,6 @@ CLIENT_SECRET: Final = "simulated-cert"  # noqa: S105 - the simulator's own, wor
 RU_NAME: Final = "Simulated-Simulate-simula-abcdef"
 LANDING: Final = "https://signin.ebay.com/ws/eBayISAPI.dll"
 EIGHTEEN_MONTHS: Final = 47_304_000.0
-STRIKING: Final = (Fate.SLOW, Fate.BUSY, Fate.DOWN, Fate.DROPPED, Fate.FAILED_AFTER, Fate.LOST, Fate.CUT, Fate.GARBAGE)
 LONGEST: Final = timedelta(days=731)
 STATUS_PAIRS: Final = ({"NOT_STARTED", "IN_PROGRESS"}, {"FULFILLED", "IN_PROGRESS"})
 
@@ -46,8 +41,11 @@ Handle = Callable[[web.Request], Awaitable[web.Response]]
 Test = Callable[[Json], bool]
 
 
-class EbaySimulator(Simulator):
+class EbaySimulator(MarketplaceSimulator):
     """Serves one seller's eBay; `market` is its state, `oauth` its logins, `now` its time."""
+
+    steered = STEERED
+    market: Market
 
     def __init__(
         self,
@@ -58,8 +56,7 @@ class EbaySimulator(Simulator):
         offers: Iterable[Offer] | None = None,
         now: Callable[[], datetime] | None = None,
     ) -> None:
-        super().__init__(seed=seed, faults=faults)
-        self._now = now
+        super().__init__(seed=seed, faults=faults, now=now)
         self.market = Market(self.random, self.now, offers=offers, quirks=quirks)
         self.oauth = OAuthCodeServer(
             self.random,
@@ -73,11 +70,12 @@ class EbaySimulator(Simulator):
             rotates=False,
             tells_refresh_life=True,
         )
-        self._runs: set[asyncio.Task[None]] = set()
-
-    def now(self) -> datetime:
-        """The moment of the clock that was handed in, else of the machine."""
-        return self._now() if self._now else super().now()
+        self.own = {
+            "agree": self.oauth.agree,
+            "revoke": self.oauth.revoke,
+            "end_access": self.oauth.end_access,
+            "quirks": self._set_quirks,
+        }
 
     def busy_answer(self) -> web.Response:
         """The 429 of eBay."""
@@ -93,39 +91,17 @@ class EbaySimulator(Simulator):
             web.get(f"{order}/{{id}}", self._api(self._order)),
             web.get(parcels, self._api(self._fulfillments)),
             web.post(parcels, self._api(self._add_fulfillment)),
-            web.get("/_sim/summary", self._summary),
             web.get("/_sim/tokens", self._tokens),
-            web.post("/_sim/{what}", self._steer),
+            *self.levers(),
         ]
 
-    async def stop(self) -> None:
-        """Ends a script that still runs, then all connections."""
-        for run in self._runs:
-            run.cancel()
-        await asyncio.gather(*self._runs, return_exceptions=True)
-        await super().stop()
-
-    async def run(self, orders: int, seconds: float, seed: int) -> None:
-        """Plays a seeded script of purchases; returns when it is over."""
+    async def play(self, orders: int, seconds: float, seed: int, wait_until: WaitUntil) -> None:
+        """Plays the seeded script of purchases; returns when it is over."""
         steps = script.plan(seed, orders, sorted(self.market.offers))
-        loop = asyncio.get_running_loop()
-        begin = loop.time()
-
-        async def wait_until(second: float) -> None:
-            remaining = begin + second - loop.time()
-            if remaining > 0:
-                await self.pause(remaining)
-
         await script.play(self.market, steps, seconds, wait_until)
 
-    def start_run(self, orders: int, seconds: float, seed: int) -> None:
-        """Plays the script beside whatever else happens."""
-        self._runs.add(asyncio.get_running_loop().create_task(self.run(orders, seconds, seed)))
-
-    @property
-    def running(self) -> bool:
-        """Whether a script still plays."""
-        return any(not run.done() for run in self._runs)
+    def _set_quirks(self, **given: float) -> None:
+        self.market.quirks = msgspec.convert(given, Quirks)
 
     def _api(self, handle: Handle) -> Handle:
         """What every path of the API checks first: the token."""
@@ -198,39 +174,8 @@ class EbaySimulator(Simulator):
         answer.headers["Location"] = f"{request.url}/{number}"
         return answer
 
-    async def _summary(self, _: web.Request) -> web.Response:
-        counts = {fate.value: count for fate, count in self.counts.items()}
-        return web.json_response({**self.market.summary(), "running": self.running, "fates": counts})
-
     async def _tokens(self, _: web.Request) -> web.Response:
         return web.json_response(self.oauth.issue())
-
-    async def _steer(self, request: web.Request) -> web.Response:
-        what, given = request.match_info["what"], await request.json() if request.can_read_body else {}
-        try:
-            result = self._steered(what, given)
-        except (TypeError, ValueError, KeyError) as error:
-            return web.json_response({"error": f"{what}: {error}"}, status=400)
-        except Refused as refused:
-            return web.json_response(refused.body, status=refused.status)
-        return web.json_response({"result": result})
-
-    def _steered(self, what: str, given: Json) -> object:
-        if what in STEERED:
-            return getattr(self.market, what)(**given)
-        if what == "agree":
-            return self.oauth.agree(**given)
-        if what == "run":
-            self.start_run(int(given["orders"]), float(given["seconds"]), int(given.get("seed", 0)))
-        elif what == "revoke":
-            self.oauth.revoke()
-        elif what == "end_access":
-            self.oauth.end_access()
-        elif what == "quirks":
-            self.market.quirks = msgspec.convert(given, Quirks)
-        else:
-            raise ValueError("there is no such thing to steer")
-        return None
 
 
 def _moment(text: str) -> datetime:
@@ -254,43 +199,29 @@ def _answer(body: object, *, status: int = 200) -> web.Response:
     return web.Response(body=msgspec.json.encode(body), status=status, content_type="application/json")
 
 
-def _options(args: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m plugins.ebay.simulator", description="A simulated eBay.")
-    parser.add_argument("--port", type=int, default=0, help="0 takes any free one")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--faults", type=float, default=0.0, help="chance from 0 to 1 that a request is struck")
-    parser.add_argument("--orders", type=int, default=0, help="begin at once with so many purchases")
-    parser.add_argument("--over", type=Duration.parse, default=Duration(seconds=20), help='how long they take: "20s"')
-    parser.add_argument("--products", type=Path, help="JSON list of {sku, ean, name, price, stock}")
-    return parser.parse_args(args)
-
-
-async def serve(options: argparse.Namespace) -> None:
-    """Serves until the process is told to end."""
+def main() -> None:
+    """The command line."""
+    parser = marketplace.arguments("A simulated eBay.")
+    options = parser.parse_args()
     offers = msgspec.json.decode(options.products.read_bytes(), type=list[Offer]) if options.products else None
-    faults = Faults(rates=dict.fromkeys(STRIKING, options.faults / len(STRIKING))) if options.faults else None
-    ended = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    simulator = EbaySimulator(seed=options.seed, faults=faults, quirks=spoiled(options.faults), offers=offers)
-    await simulator.start(options.port)
-    try:
-        told = {
-            "url": simulator.url,
+    simulator = EbaySimulator(
+        seed=options.seed,
+        faults=serving.struck(options.faults, marketplace.STRIKING),
+        quirks=spoiled(options.faults),
+        offers=offers,
+    )
+
+    def told() -> dict[str, object]:
+        return {
             "api_url": simulator.url,
             "client_id": CLIENT_ID,
             "client_secret": CLIENT_SECRET,
             "ru_name": RU_NAME,
             "refresh_token": simulator.oauth.issue()["refresh_token"],
         }
-        sys.stdout.write(msgspec.json.encode(told).decode() + "\n")
-        sys.stdout.flush()
-        if options.orders:
-            simulator.start_run(options.orders, options.over.total_seconds(), options.seed)
-        await ended.wait()
-    finally:
-        await simulator.stop()
+
+    marketplace.run(simulator, options, told)
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(_options(None)))
+    main()

@@ -17,6 +17,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from orderferry.testing.marketplace import Refusal
 from plugins.ebay import simulator_form as make
 from plugins.ebay.cursor import stamp
 from plugins.ebay.simulator_form import Json, Offer
@@ -56,13 +57,11 @@ class Kept(Struct):
     raw: bytes | None = None
 
 
-class Refused(Exception):  # noqa: N818 - an answer, not a failure: the HTTP side sends it
+class Refused(Refusal):
     """What eBay says no to: HTTP status, error number, message."""
 
     def __init__(self, status: int, error_id: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.body = make.refusal(error_id, message)
+        super().__init__(status, message, make.refusal(error_id, message))
 
 
 class Market:

@@ -9,21 +9,17 @@ revoke, end_access. GET /_sim/summary tells what a shop must have; GET /_sim/tok
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import signal
-import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
 import msgspec
 from aiohttp import web
 
-from orderferry import Duration
+from orderferry.testing import marketplace, serving
+from orderferry.testing.marketplace import MarketplaceSimulator, WaitUntil
 from orderferry.testing.oauth_server import OAuthCodeServer
-from orderferry.testing.simulator import Fate, Faults, Simulator
+from orderferry.testing.simulator import Faults
 from plugins.etsy import simulator_form as make
 from plugins.etsy import simulator_script as script
 from plugins.etsy.simulator_form import Json, Offer
@@ -33,7 +29,6 @@ KEYSTRING: Final = "simulatedkeystring"
 SHARED_SECRET: Final = "simulated-secret"  # noqa: S105 - the simulator's own, worth nothing elsewhere
 REDIRECT: Final = "https://seller.example/etsy"
 NINETY_DAYS: Final = 90 * 86_400.0
-STRIKING: Final = (Fate.SLOW, Fate.BUSY, Fate.DOWN, Fate.DROPPED, Fate.FAILED_AFTER, Fate.LOST, Fate.CUT, Fate.GARBAGE)
 SORTS: Final = {"created": "created_timestamp", "updated": "updated_timestamp", "receipt_id": "receipt_id"}
 FLAGS: Final = {"was_paid": "is_paid", "was_shipped": "is_shipped"}
 BOUNDS: Final = {
@@ -46,8 +41,11 @@ BOUNDS: Final = {
 Handle = Callable[[web.Request], Awaitable[web.Response]]
 
 
-class EtsySimulator(Simulator):
+class EtsySimulator(MarketplaceSimulator):
     """Serves one seller's Etsy; `market` is its state, `oauth` its logins, `now` its time."""
+
+    steered = STEERED
+    market: Market
 
     def __init__(
         self,
@@ -57,8 +55,7 @@ class EtsySimulator(Simulator):
         offers: Iterable[Offer] | None = None,
         now: Callable[[], datetime] | None = None,
     ) -> None:
-        super().__init__(seed=seed, faults=faults)
-        self._now = now
+        super().__init__(seed=seed, faults=faults, now=now)
         self.market = Market(self.random, self.now, offers=offers)
         self.oauth = OAuthCodeServer(
             self.random,
@@ -72,11 +69,7 @@ class EtsySimulator(Simulator):
             rotates=True,
             access_prefix=f"{make.USER_ID}.",
         )
-        self._runs: set[asyncio.Task[None]] = set()
-
-    def now(self) -> datetime:
-        """The moment of the clock that was handed in, else of the machine."""
-        return self._now() if self._now else super().now()
+        self.own = {"agree": self.oauth.agree, "revoke": self.oauth.revoke, "end_access": self.oauth.end_access}
 
     def busy_answer(self) -> web.Response:
         """The 429 of Etsy."""
@@ -92,39 +85,14 @@ class EtsySimulator(Simulator):
             web.get(receipts, self._api(self._receipts)),
             web.get(f"{receipts}/{{id}}", self._api(self._receipt)),
             web.post(f"{receipts}/{{id}}/tracking", self._api(self._tracking)),
-            web.get("/_sim/summary", self._summary),
             web.get("/_sim/tokens", self._tokens),
-            web.post("/_sim/{what}", self._steer),
+            *self.levers(),
         ]
 
-    async def stop(self) -> None:
-        """Ends a script that still runs, then all connections."""
-        for run in self._runs:
-            run.cancel()
-        await asyncio.gather(*self._runs, return_exceptions=True)
-        await super().stop()
-
-    async def run(self, orders: int, seconds: float, seed: int) -> None:
-        """Plays a seeded script of purchases; returns when it is over."""
+    async def play(self, orders: int, seconds: float, seed: int, wait_until: WaitUntil) -> None:
+        """Plays the seeded script of purchases; returns when it is over."""
         steps = script.plan(seed, orders, sorted(self.market.offers))
-        loop = asyncio.get_running_loop()
-        begin = loop.time()
-
-        async def wait_until(second: float) -> None:
-            remaining = begin + second - loop.time()
-            if remaining > 0:
-                await self.pause(remaining)
-
         await script.play(self.market, steps, seconds, wait_until)
-
-    def start_run(self, orders: int, seconds: float, seed: int) -> None:
-        """Plays the script beside whatever else happens."""
-        self._runs.add(asyncio.get_running_loop().create_task(self.run(orders, seconds, seed)))
-
-    @property
-    def running(self) -> bool:
-        """Whether a script still plays."""
-        return any(not run.done() for run in self._runs)
 
     def _api(self, handle: Handle) -> Handle:
         """What every path of the API checks first: the app's key, the token, the shop."""
@@ -182,37 +150,8 @@ class EtsySimulator(Simulator):
         body = self.market.add_tracking(request.match_info["id"], number, carrier)
         return web.Response(body=body, content_type="application/json")
 
-    async def _summary(self, _: web.Request) -> web.Response:
-        counts = {fate.value: count for fate, count in self.counts.items()}
-        return web.json_response({**self.market.summary(), "running": self.running, "fates": counts})
-
     async def _tokens(self, _: web.Request) -> web.Response:
         return web.json_response(self.oauth.issue())
-
-    async def _steer(self, request: web.Request) -> web.Response:
-        what, given = request.match_info["what"], await request.json() if request.can_read_body else {}
-        try:
-            result = self._steered(what, given)
-        except (TypeError, ValueError, KeyError) as error:
-            return web.json_response({"error": f"{what}: {error}"}, status=400)
-        except Refused as refused:
-            return web.json_response(refused.body, status=refused.status)
-        return web.json_response({"result": result})
-
-    def _steered(self, what: str, given: Json) -> object:
-        if what in STEERED:
-            return getattr(self.market, what)(**given)
-        if what == "agree":
-            return self.oauth.agree(**given)
-        if what == "run":
-            self.start_run(int(given["orders"]), float(given["seconds"]), int(given.get("seed", 0)))
-        elif what == "revoke":
-            self.oauth.revoke()
-        elif what == "end_access":
-            self.oauth.end_access()
-        else:
-            raise ValueError("there is no such thing to steer")
-        return None
 
 
 def _wanted(receipt: Json, query: Mapping[str, str]) -> bool:
@@ -238,43 +177,26 @@ def _answer(body: object, *, status: int = 200) -> web.Response:
     return web.Response(body=msgspec.json.encode(body), status=status, content_type="application/json")
 
 
-def _options(args: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m plugins.etsy.simulator", description="A simulated Etsy.")
-    parser.add_argument("--port", type=int, default=0, help="0 takes any free one")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--faults", type=float, default=0.0, help="chance from 0 to 1 that a request is struck")
-    parser.add_argument("--orders", type=int, default=0, help="begin at once with so many purchases")
-    parser.add_argument("--over", type=Duration.parse, default=Duration(seconds=20), help='how long they take: "20s"')
-    parser.add_argument("--products", type=Path, help="JSON list of {sku, ean, name, price, stock}")
-    return parser.parse_args(args)
-
-
-async def serve(options: argparse.Namespace) -> None:
-    """Serves until the process is told to end."""
+def main() -> None:
+    """The command line."""
+    parser = marketplace.arguments("A simulated Etsy.")
+    options = parser.parse_args()
     offers = msgspec.json.decode(options.products.read_bytes(), type=list[Offer]) if options.products else None
-    faults = Faults(rates=dict.fromkeys(STRIKING, options.faults / len(STRIKING))) if options.faults else None
-    ended = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    simulator = EtsySimulator(seed=options.seed, faults=faults, offers=offers)
-    await simulator.start(options.port)
-    try:
-        told = {
-            "url": simulator.url,
+    simulator = EtsySimulator(
+        seed=options.seed, faults=serving.struck(options.faults, marketplace.STRIKING), offers=offers
+    )
+
+    def told() -> dict[str, object]:
+        return {
             "api_url": simulator.url,
             "keystring": KEYSTRING,
             "shared_secret": SHARED_SECRET,
             "redirect_uri": REDIRECT,
             "refresh_token": simulator.oauth.issue()["refresh_token"],
         }
-        sys.stdout.write(msgspec.json.encode(told).decode() + "\n")
-        sys.stdout.flush()
-        if options.orders:
-            simulator.start_run(options.orders, options.over.total_seconds(), options.seed)
-        await ended.wait()
-    finally:
-        await simulator.stop()
+
+    marketplace.run(simulator, options, told)
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(_options(None)))
+    main()

@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from orderferry.testing.marketplace import Refusal
 from plugins.etsy import simulator_form as make
 from plugins.etsy.simulator_form import Json, Offer
 
@@ -31,13 +32,11 @@ class Kept(Struct):
     raw: bytes | None = None
 
 
-class Refused(Exception):  # noqa: N818 - an answer, not a failure: the HTTP side sends it
+class Refused(Refusal):
     """What Etsy says no to: HTTP status and message."""
 
     def __init__(self, status: int, error: str) -> None:
-        super().__init__(error)
-        self.status = status
-        self.body = {"error": error}
+        super().__init__(status, error, {"error": error})
 
 
 class Market:

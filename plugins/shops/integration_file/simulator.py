@@ -8,9 +8,6 @@ swallows its own errors.
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import signal
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +15,8 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from orderferry.testing.simulator import Fate, Faults, Simulator
+from orderferry.testing import serving
+from orderferry.testing.simulator import Faults, Simulator
 from plugins.shops.integration_file.simulator_state import (
     DELIVERIES,
     PAYMENTS,
@@ -255,30 +253,15 @@ def _json(value: Any, status: int = 200) -> web.Response:  # whatever is answere
     return web.Response(status=status, body=msgspec.json.encode(value), content_type="application/json")
 
 
-async def serve(port: int, seed: int, faults: float, like: str) -> None:
-    """Serves until SIGTERM or Ctrl-C; the rate of faults is shared out among all kinds."""
-    kinds = [fate for fate in Fate if fate is not Fate.GOOD]
-    simulator = FileSimulator(seed=seed, faults=Faults(rates={fate: faults / len(kinds) for fate in kinds}))
-    simulator.like(like)
-    await simulator.start(port)
-    line = {"url": simulator.url, "path": PATH, "key": KEY}
-    print(msgspec.json.encode(line).decode(), flush=True)  # noqa: T201 - this line is what the caller waits for
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    await stopped.wait()
-    await simulator.stop()
-
-
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description="A simulated shop with an integration file on loopback.")
-    parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--faults", type=float, default=0.0, help="chance of a fault a request, 0 to 1")
+    parser = serving.arguments("A simulated shop with an integration file on loopback.")
     parser.add_argument("--like", choices=("plain", "sylius", "shopware"), default="plain", help="which file it plays")
-    chosen = parser.parse_args()
-    asyncio.run(serve(chosen.port, chosen.seed, chosen.faults, chosen.like))
+    options = parser.parse_args()
+    simulator = FileSimulator(seed=options.seed, faults=serving.struck(options.faults))
+    simulator.like(options.like)
+    told = {"path": PATH, "key": KEY}
+    serving.run(simulator, options.port, lambda: told)
 
 
 if __name__ == "__main__":

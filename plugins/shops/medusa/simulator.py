@@ -7,16 +7,13 @@ tested as well (tests/real/medusa).
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import signal
 from collections import Counter
 from typing import Any
 
-import msgspec
 from aiohttp import BasicAuth, web
 
-from orderferry.testing.simulator import Fate, Faults, Handle, Simulator
+from orderferry.testing import serving
+from orderferry.testing.simulator import Faults, Handle, Simulator
 from plugins.shops.medusa.simulator_state import Json, MedusaError, SimShop, SimVariant
 
 KEY = "sk_1111111111111111111111111111111111111111111111111111111111111111"
@@ -238,29 +235,12 @@ def _noted(orders: list[Json], key: str) -> list[Any]:
     return [order["metadata"][key] for order in orders if key in order["metadata"]]
 
 
-async def serve(port: int, seed: int, faults: float) -> None:
-    """Serves until SIGTERM or Ctrl-C; the rate of faults is shared out among all kinds."""
-    kinds = [fate for fate in Fate if fate is not Fate.GOOD]
-    simulator = MedusaSimulator(seed=seed, faults=Faults(rates={fate: faults / len(kinds) for fate in kinds}))
-    await simulator.start(port)
-    ids = {"region": REGION, "sales_channel": CHANNEL, "shipping_option": OPTION}
-    line = {"url": simulator.url, "api_key": KEY, **ids}
-    print(msgspec.json.encode(line).decode(), flush=True)  # noqa: T201 - this line is what the caller waits for
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    await stopped.wait()
-    await simulator.stop()
-
-
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description="A simulated Medusa shop on loopback.")
-    parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--faults", type=float, default=0.0, help="chance of a fault a request, 0 to 1")
-    chosen = parser.parse_args()
-    asyncio.run(serve(chosen.port, chosen.seed, chosen.faults))
+    options = serving.arguments("A simulated Medusa shop on loopback.").parse_args()
+    simulator = MedusaSimulator(seed=options.seed, faults=serving.struck(options.faults))
+    told = {"api_key": KEY, "region": REGION, "sales_channel": CHANNEL, "shipping_option": OPTION}
+    serving.run(simulator, options.port, lambda: told)
 
 
 if __name__ == "__main__":

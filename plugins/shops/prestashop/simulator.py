@@ -6,18 +6,15 @@ and key, and serves until SIGTERM. What it answers is measured against the recor
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import signal
 from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 from aiohttp import BasicAuth, web
 
-from orderferry.testing.simulator import Fate, Faults, Handle, Simulator
+from orderferry.testing import serving
+from orderferry.testing.simulator import Faults, Handle, Simulator
 from plugins.shops.prestashop import texts
 from plugins.shops.prestashop.simulator_shop import PsShop, secure_key, six
 from plugins.shops.prestashop.simulator_tables import ELEMENTS, Row
@@ -288,28 +285,12 @@ def _login(request: web.Request) -> str | None:
     return BasicAuth.decode(header).login if header else None
 
 
-async def serve(port: int, seed: int, faults: float) -> None:
-    """Serves until SIGTERM or Ctrl-C; the rate of faults is shared out among all kinds."""
-    kinds = [fate for fate in Fate if fate is not Fate.GOOD]
-    simulator = PrestaSimulator(seed=seed, faults=Faults(rates={fate: faults / len(kinds) for fate in kinds}))
-    await simulator.start(port)
-    line = {"url": simulator.url, "key": KEY}
-    print(msgspec.json.encode(line).decode(), flush=True)  # noqa: T201 - this line is what the caller waits for
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    await stopped.wait()
-    await simulator.stop()
-
-
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description="A simulated PrestaShop on loopback.")
-    parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--faults", type=float, default=0.0, help="chance of a fault a request, 0 to 1")
-    chosen = parser.parse_args()
-    asyncio.run(serve(chosen.port, chosen.seed, chosen.faults))
+    options = serving.arguments("A simulated PrestaShop on loopback.").parse_args()
+    simulator = PrestaSimulator(seed=options.seed, faults=serving.struck(options.faults))
+    told = {"key": KEY}
+    serving.run(simulator, options.port, lambda: told)
 
 
 if __name__ == "__main__":

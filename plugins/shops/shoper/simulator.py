@@ -6,11 +6,8 @@ token, and serves until SIGTERM. What it answers follows transcripts of a real s
 
 from __future__ import annotations
 
-import argparse
-import asyncio
 import json
 import math
-import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -19,7 +16,8 @@ from typing import Any
 import msgspec
 from aiohttp import BasicAuth, web
 
-from orderferry.testing.simulator import Fate, Faults, Handle, Simulator
+from orderferry.testing import serving
+from orderferry.testing.simulator import Faults, Handle, Simulator
 from plugins.shops.shoper.simulator_state import (
     CONFIG,
     PAYMENTS,
@@ -302,30 +300,15 @@ def _compare(value: Any, operator: str, wanted: Any) -> bool:  # as loosely as P
     return {">": left > right, ">=": left >= right, "<": left < right, "<=": left <= right}[operator]
 
 
-async def serve(port: int, seed: int, faults: float, leaks: float) -> None:
-    """Serves until SIGTERM or Ctrl-C; the rate of faults is shared out among all kinds."""
-    kinds = [fate for fate in Fate if fate is not Fate.GOOD]
-    simulator = ShoperSimulator(seed=seed, faults=Faults(rates={fate: faults / len(kinds) for fate in kinds}))
-    simulator.leaks = leaks
-    await simulator.start(port)
-    line = {"url": simulator.url, "token": TOKEN, "delivery_method": SHIPPINGS[0][0], "payment_method": PAYMENTS[0][0]}
-    print(msgspec.json.encode(line).decode(), flush=True)  # noqa: T201 - this line is what the caller waits for
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    await stopped.wait()
-    await simulator.stop()
-
-
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description="A simulated Shoper shop on loopback.")
-    parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--faults", type=float, default=0.0, help="chance of a fault a request, 0 to 1")
+    parser = serving.arguments("A simulated Shoper shop on loopback.")
     parser.add_argument("--leaks", type=float, default=10.0, help="calls a second that leak out of its bucket of 10")
-    chosen = parser.parse_args()
-    asyncio.run(serve(chosen.port, chosen.seed, chosen.faults, chosen.leaks))
+    options = parser.parse_args()
+    simulator = ShoperSimulator(seed=options.seed, faults=serving.struck(options.faults))
+    simulator.leaks = options.leaks
+    told = {"token": TOKEN, "delivery_method": SHIPPINGS[0][0], "payment_method": PAYMENTS[0][0]}
+    serving.run(simulator, options.port, lambda: told)
 
 
 if __name__ == "__main__":

@@ -7,19 +7,16 @@ have is refused, points are counted and taken from a bucket, and the search lear
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import signal
 import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 from aiohttp import web
 
+from orderferry.testing import serving
 from orderferry.testing.graphql import InvalidDocument, parse
-from orderferry.testing.simulator import Fate, Faults, Simulator
+from orderferry.testing.simulator import Faults, Simulator
 from plugins.shops.shopify.auth import HEADER
 from plugins.shops.shopify.client import VERSION
 from plugins.shops.shopify.mapping import PURCHASE
@@ -339,28 +336,12 @@ def _matches(order: Json, query: str) -> bool:
     return False
 
 
-async def serve(port: int, seed: int, faults: float) -> None:
-    """Serves until SIGTERM or Ctrl-C; the rate of faults is shared out among all kinds."""
-    kinds = [fate for fate in Fate if fate is not Fate.GOOD]
-    simulator = ShopifySimulator(seed=seed, faults=Faults(rates={fate: faults / len(kinds) for fate in kinds}))
-    await simulator.start(port)
-    line = {"url": simulator.url, "access_token": TOKEN, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
-    print(msgspec.json.encode(line).decode(), flush=True)  # noqa: T201 - this line is what the caller waits for
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    await stopped.wait()
-    await simulator.stop()
-
-
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description="A simulated Shopify shop on loopback.")
-    parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--faults", type=float, default=0.0, help="chance of a fault a request, 0 to 1")
-    chosen = parser.parse_args()
-    asyncio.run(serve(chosen.port, chosen.seed, chosen.faults))
+    options = serving.arguments("A simulated Shopify shop on loopback.").parse_args()
+    simulator = ShopifySimulator(seed=options.seed, faults=serving.struck(options.faults))
+    told = {"access_token": TOKEN, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+    serving.run(simulator, options.port, lambda: told)
 
 
 if __name__ == "__main__":

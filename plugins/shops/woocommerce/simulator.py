@@ -7,15 +7,13 @@ Unlike a real shop it takes Basic authentication over plain http.
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import signal
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from aiohttp import BasicAuth, web
 
+from orderferry.testing import serving
 from orderferry.testing.simulator import Fate, Faults, Handle, Simulator
 from plugins.shops.woocommerce import simulator_lists as lists
 from plugins.shops.woocommerce.simulator_answers import (
@@ -342,28 +340,12 @@ def _unrouted() -> WpError:
     return WpError(404, "rest_no_route", "No route was found matching the URL and request method.")
 
 
-async def serve(port: int, seed: int, faults: float) -> None:
-    """Serves until SIGTERM or Ctrl-C; the rate of faults is shared out among all kinds."""
-    kinds = [fate for fate in Fate if fate is not Fate.GOOD]
-    simulator = WooSimulator(seed=seed, faults=Faults(rates={fate: faults / len(kinds) for fate in kinds}))
-    await simulator.start(port)
-    line = {"url": simulator.url, "consumer_key": KEY, "consumer_secret": SECRET}
-    print(msgspec.json.encode(line).decode(), flush=True)  # noqa: T201 - this line is what the caller waits for
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    await stopped.wait()
-    await simulator.stop()
-
-
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description="A simulated WooCommerce shop on loopback.")
-    parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--faults", type=float, default=0.0, help="chance of a fault a request, 0 to 1")
-    chosen_options = parser.parse_args()
-    asyncio.run(serve(chosen_options.port, chosen_options.seed, chosen_options.faults))
+    options = serving.arguments("A simulated WooCommerce shop on loopback.").parse_args()
+    simulator = WooSimulator(seed=options.seed, faults=serving.struck(options.faults))
+    told = {"consumer_key": KEY, "consumer_secret": SECRET}
+    serving.run(simulator, options.port, lambda: told)
 
 
 if __name__ == "__main__":

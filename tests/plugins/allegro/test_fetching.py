@@ -9,12 +9,13 @@ import pytest
 
 from orderferry import RateLimited, Stage, Unavailable
 from orderferry.testing.clock import VirtualClock
+from orderferry.testing.marketplace import STRIKING
 from orderferry.testing.memory import MemoryLog
 from orderferry.testing.simulator import Fate, Faults
 from plugins.allegro import simulator_script as script
 from plugins.allegro.fetching import SEVERAL
 from plugins.allegro.platform import Allegro
-from plugins.allegro.simulator import STRIKING, AllegroSimulator
+from plugins.allegro.simulator import AllegroSimulator
 from plugins.allegro.simulator_state import Quirks, spoiled
 
 if TYPE_CHECKING:

@@ -9,12 +9,13 @@ import pytest
 
 from orderferry import RateLimited, Rejected, Stage, Unavailable
 from orderferry.testing.clock import VirtualClock
+from orderferry.testing.marketplace import STRIKING
 from orderferry.testing.memory import MemoryLog
 from orderferry.testing.simulator import Fate, Faults
 from plugins.amazon import simulator_script as script
 from plugins.amazon.marketplaces import EUROPEAN_UNION, named
 from plugins.amazon.platform import Amazon
-from plugins.amazon.simulator import STRIKING, AmazonSimulator
+from plugins.amazon.simulator import AmazonSimulator
 from plugins.amazon.simulator_state import Quirks, Refused
 from tests.plugins.amazon.conftest import Hub
 

@@ -10,13 +10,14 @@ import pytest
 
 from orderferry import RateLimited, Stage, Unavailable
 from orderferry.testing.clock import VirtualClock
+from orderferry.testing.marketplace import STRIKING
 from orderferry.testing.memory import MemoryLog
 from orderferry.testing.simulator import Fate, Faults
 from plugins.ebay import cursor as positions
 from plugins.ebay import simulator_script as script
 from plugins.ebay.cursor import Kind
 from plugins.ebay.platform import Ebay
-from plugins.ebay.simulator import STRIKING, EbaySimulator
+from plugins.ebay.simulator import EbaySimulator
 from plugins.ebay.simulator_state import Quirks
 
 if TYPE_CHECKING:

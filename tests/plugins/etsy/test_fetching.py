@@ -10,12 +10,13 @@ import pytest
 
 from orderferry import RateLimited, Stage, Unavailable
 from orderferry.testing.clock import VirtualClock
+from orderferry.testing.marketplace import STRIKING
 from orderferry.testing.memory import MemoryLog
 from orderferry.testing.simulator import Fate, Faults
 from plugins.etsy import cursor as positions
 from plugins.etsy import simulator_script as script
 from plugins.etsy.platform import Etsy
-from plugins.etsy.simulator import STRIKING, EtsySimulator
+from plugins.etsy.simulator import EtsySimulator
 
 if TYPE_CHECKING:
     from tests.plugins.etsy.conftest import Shop
