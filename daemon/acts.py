@@ -131,7 +131,10 @@ def resolve_sent(number: int, job_id: int, uid: int) -> Act:
 
 
 def resolve_again(number: int, job_id: int, uid: int) -> Act:
-    """Settles a doubt: the shop does not have the order, or the mail did not go out, so it is sent again."""
+    """Settles a doubt: the shop does not have the order, or the mail did not go out, so it is sent again.
+
+    An order that was called off meanwhile is not: routing then drops the job, of which nothing stands in the shop.
+    """
 
     def act(desk: Desk) -> Done:
         case, job = _job(desk, number, job_id)
@@ -143,12 +146,12 @@ def resolve_again(number: int, job_id: int, uid: int) -> Act:
         job.doubt_at = None
         job.sure = True
         desk.touch(case)
-        desk.note_job(
-            Kind.JOB_RESOLVED,
-            job,
-            how="send_again",
-            uid=uid,
-        )
+        if job.kind is JobKind.ADD_ORDER and case.order.stage in {Stage.CANCELLED, Stage.MERGED}:
+            job.progress = None
+            desk.note_job(Kind.JOB_RESOLVED, job, how="not_there", uid=uid)
+            text = f"nothing of order {number} is in {job.account}, and nothing is sent: it is {case.order.stage}"
+            return Done(text=text, order=number, jobs=(job_id,))
+        desk.note_job(Kind.JOB_RESOLVED, job, how="send_again", uid=uid)
         again = f"order {number} is sent to {job.account} again"
         if job.kind is JobKind.SEND_MAIL:
             again = f"the buyer of order {number} is thanked by mail again"

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from daemon.core.intake import Known
-from daemon.core.job import ONCE, JobEvent, JobKind, JobState
+from daemon.core.job import ONCE, JobEvent, JobKind, JobState, remedy
 from daemon.core.journal import Data, Entry, Kind, Scalar
 from daemon.core.routing import NewJob, Target, reconcile
 from daemon.core.statuses import Happening, Ladder
@@ -208,8 +208,27 @@ class Desk:
                 job,
                 why=drop.why,
             )
+        for keep in plan.keep:
+            self._keep(case, case.jobs[keep.job], keep.why)
+        for park in plan.park:
+            self._park(case, case.jobs[park.job], park.why)
         for wanted in plan.make:
             self.make_job(case, wanted)
+
+    def _keep(self, case: Case, job: JobRecord, why: str) -> None:
+        """Says beside whatever failed last why the job goes on; into the journal it comes once."""
+        if why in (job.reason or ""):
+            return
+        if why not in (job.was_reason or ""):
+            self.note_job(Kind.JOB_KEPT, job, why=why)
+        job.reason = f"{job.reason}; {why}" if job.reason else why
+        case.jobs_changed.add(job.id)
+
+    def _park(self, case: Case, job: JobRecord, why: str) -> None:
+        case.move(job, JobEvent.GIVE_UP)
+        job.doubt_at = self.now
+        job.reason = f"{why}; {job.reason}" if job.reason else why
+        self.note_job(Kind.JOB_PARKED, job, reason=job.reason, command=remedy(job.id, job.kind, in_doubt=True))
 
     def write(self) -> Batch:
         """All of it as one batch."""

@@ -12,7 +12,7 @@ from daemon.core.maps import Unmapped
 from daemon.core.retry import Cause, Failure, Verdict, after_failure, after_look, leaves_doubt, next_look
 from daemon.desk import Desk, Needs
 from daemon.store.case import Case, JobRecord, LinkRecord, ms
-from orderferry import ShopOrder
+from orderferry import ShopOrder, Stage
 
 
 class Said(Struct, frozen=True, kw_only=True):
@@ -142,7 +142,8 @@ def _linked(desk: Desk, case: Case, job: JobRecord, outcome: Outcome, shop_order
         total=total,
         stock_fell=shop_order.stock_fell,
     )
-    if total is not None and total != order.total:
+    called_off = order.stage in {Stage.CANCELLED, Stage.MERGED}  # some platforms then empty the order
+    if total is not None and total != order.total and not called_off:
         desk.warn(case, f"{job.account} makes it {total}, the marketplace {order.total}", job.account)
     for text in shop_order.warnings:
         desk.warn(case, text, job.account)

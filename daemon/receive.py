@@ -12,12 +12,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from daemon.core.intake import Known, Verdict, changed_fields, compare, latest, remembered, replaced_by
-from daemon.core.job import JobEvent, JobKind, JobState
+from daemon.core.job import FINAL, JobEvent, JobKind, JobState
 from daemon.core.journal import Kind
 from daemon.core.routing import MAIL, NewJob
 from daemon.core.statuses import Happening
 from daemon.desk import Desk, Needs
-from daemon.store.case import Case, OrderRecord, ms
+from daemon.store.case import Case, JobRecord, OrderRecord, ms
 from orderferry import Echo, MalformedOrder, Order, Page, Role, Stage
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -217,8 +217,8 @@ def _take_changed(desk: Desk, received: Received, case: Case, fetched: Fetched) 
     desk.touch(case)
     desk.known[received.account, order.external_id] = _as_known(case)
     desk.batch.add("write_document", record.id, desk.store.seal_document(record.id, order, body))
-    there = {name for name in case.links if name != record.account}
-    there |= {job.account for job in case.jobs.values() if job.kind is JobKind.ADD_ORDER and job.state in _ON_ITS_WAY}
+    adding = {job.account for job in case.jobs.values() if _is_adding(job)}
+    there = adding | {name for name in case.links if name != record.account}
     desk.note(
         Kind.ORDER_CHANGED,
         order=record.id,
@@ -229,8 +229,11 @@ def _take_changed(desk: Desk, received: Received, case: Case, fetched: Fetched) 
     )
     stays = [field for field in fields if field in _STAYS_IN_HUB]
     called_off = order.stage is Stage.CANCELLED  # which is told by itself; some platforms then empty the order
-    if there and stays and before is not None and not called_off:
-        _keep_difference(desk, case, before, stays, there)
+    if there and stays and before is not None:
+        _keep_forwarded(desk, case, before, adding if called_off else there)
+        if not called_off:
+            record.warnings += 1
+            desk.note(Kind.ORDER_DIFFERS, order=record.id, account=record.account, fields=stays)
     if order.stage is Stage.CANCELLED and was is not Stage.CANCELLED:
         desk.happened(case, Happening.CANCELLED)
     elif newly_paid:
@@ -244,14 +247,16 @@ _ON_ITS_WAY = frozenset({JobState.SENDING, JobState.UNSURE})
 _STAYS_IN_HUB = frozenset({"lines", "delivery", "invoice", "total", "buyer", "comment"})
 
 
-def _keep_difference(desk: Desk, case: Case, before: Order, fields: list[str], accounts: Iterable[str]) -> None:
-    """The accounts keep what they got: noted with the order, and shown from now on for the seller to act on."""
-    record = case.order
-    encoded = _ENCODER.encode(before)
+def _is_adding(job: JobRecord) -> bool:
+    """Whether the shop may be about to get the order, or a part of it: its adding then ends as it began."""
+    return job.kind is JobKind.ADD_ORDER and (job.state in _ON_ITS_WAY or (job.begun and job.state not in FINAL))
+
+
+def _keep_forwarded(desk: Desk, case: Case, before: Order, accounts: Iterable[str]) -> None:
+    """The accounts keep what they got: shown from now on beside the order, for the seller to act on."""
+    number, encoded = case.order.id, _ENCODER.encode(before)
     for name in sorted(accounts):
-        desk.batch.add("keep_forwarded", record.id, name, desk.store.seal_forwarded(record.id, name, encoded))
-    record.warnings += 1
-    desk.note(Kind.ORDER_DIFFERS, order=record.id, account=record.account, fields=fields)
+        desk.batch.add("keep_forwarded", number, name, desk.store.seal_forwarded(number, name, encoded))
 
 
 def _take_parcels(desk: Desk, case: Case, order: Order) -> None:

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import structlog
 from msgspec import Struct
 
-from daemon.core.job import JobEvent, JobState
+from daemon.core.job import JobEvent, JobKind, JobState
 from daemon.core.journal import Data, Entry, Kind
 from daemon.core.routing import Target
 from daemon.core.statuses import Ladder
@@ -32,7 +32,7 @@ from daemon.store.batch import Batch
 from daemon.store.case import Case, JobRecord, ms, when
 from daemon.store.store import Store
 from daemon.views import CommandError, Done, ImportView
-from orderferry import Clock, Order
+from orderferry import Clock, Order, Stage
 
 log = structlog.get_logger("orderferry.round")
 
@@ -279,6 +279,9 @@ class Rounds:
 
     async def _laden(self, jobs: Sequence[JobRecord], cases: Mapping[int, Case]) -> list[Claimed]:
         documents = await self._store.documents({job.order_id for job in jobs})
+        # what a platform tells of an order that it has called off may be less than completes it
+        called_off = {job.order_id for job in jobs if job.begun and cases[job.order_id].order.stage is not Stage.READY}
+        begun_with = await self._store.begun_with(called_off) if called_off else {}
         laden = []
         for job in jobs:
             case = cases[job.order_id]
@@ -289,7 +292,7 @@ class Rounds:
                     job=job,
                     source=case.order.account,
                     external_id=case.order.external_id,
-                    order=documents.get(job.order_id),
+                    order=begun_with.get((job.order_id, job.account)) or documents.get(job.order_id),
                     status=case.order.status,
                     paid=case.order.paid,
                     parcels=tuple((carrier, number) for number, carrier in case.parcels.items()),
@@ -346,9 +349,12 @@ def _claim(jobs: Sequence[JobRecord], cases: Mapping[int, Case], targets: Mappin
         if job.state is JobState.WAITING:
             order = cases[job.order_id].order
             job.go(JobEvent.CLAIM)
+            if not job.begun:  # else it ends as it began
+                if job.kind is JobKind.ADD_ORDER and job.sent_at is not None:
+                    batch.add("forget_forwarded", job.order_id, job.account)  # it is told how it is now
+                job.told_status = targets[job.account].statuses.get(order.status, "")
+                job.told_paid = order.paid
             job.sent_at = now
-            job.told_status = targets[job.account].statuses.get(order.status, "")
-            job.told_paid = order.paid
             batch.add("claim_job", ms(now), job.told_status, job.told_paid, job.id)
     return batch
 

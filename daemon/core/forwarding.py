@@ -64,8 +64,12 @@ def build(
     source_platform: str,
     mark: str,
     passing: Passing,
+    begun_as: str | None = None,
 ) -> ForwardOrder:
-    """What `add_order` is given. Nothing is recomputed: prices, delivery cost and total are the marketplace's."""
+    """What `add_order` is given. Nothing is recomputed: prices, delivery cost and total are the marketplace's.
+
+    `begun_as` is the shop's status with which an earlier try has begun to add it ("" for none); it stays the same.
+    """
     passed, payment, maps = passing.passed, order.payment, passing.maps
     told = ForwardOrder(
         number=number,
@@ -98,7 +102,7 @@ def build(
             else None
         ),
         comment=order.comment if Passed.COMMENT in passed else None,
-        status=maps.statuses.get(status),
+        status=maps.statuses.get(status) if begun_as is None else begun_as or None,
     )
     return replace(told, fields=filled(passing.fields, told)) if passing.fields else told
 

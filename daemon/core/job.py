@@ -98,6 +98,7 @@ TRANSITIONS: Mapping[tuple[JobState, JobEvent], JobState] = MappingProxyType(
         (_S.UNSURE, _E.RESOLVE_FOUND): _S.DONE,
         (_S.UNSURE, _E.RESOLVE_AGAIN): _S.WAITING,
         (_S.PARKED, _E.RETRY): _S.WAITING,
+        (_S.PARKED, _E.GIVE_UP): _S.PARKED,  # for one more reason: the order was called off, half made
         (_S.PARKED, _E.CANCEL): _S.CANCELLED,
         (_S.PARKED, _E.RESOLVE_FOUND): _S.DONE,
         (_S.PARKED, _E.RESOLVE_AGAIN): _S.WAITING,

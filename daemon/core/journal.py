@@ -41,8 +41,9 @@ class Kind(StrEnum):
     JOB_LOOKED = "job_looked"  # what found shop_order | settled_at | error
     JOB_PARKED = "job_parked"  # what reason command
     JOB_CANCELLED = "job_cancelled"  # what why
+    JOB_KEPT = "job_kept"  # what why: it goes on although the order is wanted no more
     JOB_RETRIED = "job_retried"  # what uid
-    JOB_RESOLVED = "job_resolved"  # what how (found, sent, send_again) shop_order uid
+    JOB_RESOLVED = "job_resolved"  # what how (found, sent, send_again, not_there) shop_order uid
 
     # accounts
     ACCOUNT_DOWN = "account_down"  # error until

@@ -74,7 +74,11 @@ class Told(Struct, frozen=True, kw_only=True):
 
 
 class Owed(Struct, frozen=True, kw_only=True):
-    """An unfinished job of the order; `doubtful` where the account may have done it."""
+    """An unfinished job of the order; `doubtful` where the account may have done it.
+
+    `begun_as` is the account's status with which its adding has begun: a part of the order may stand there already.
+    None where nothing of it does.
+    """
 
     id: int
     account: str
@@ -82,6 +86,7 @@ class Owed(Struct, frozen=True, kw_only=True):
     state: JobState
     by_hand: bool = False
     doubtful: bool = False
+    begun_as: str | None = None
 
 
 class State(Struct, frozen=True, kw_only=True):
@@ -124,11 +129,27 @@ class Drop(Struct, frozen=True, kw_only=True):
     why: str
 
 
+class Keep(Struct, frozen=True, kw_only=True):
+    """A job that goes on although its order is wanted no more."""
+
+    job: int
+    why: str
+
+
+class Park(Struct, frozen=True, kw_only=True):
+    """A job that a person has to settle, since the account may have done a part of it."""
+
+    job: int
+    why: str
+
+
 class Plan(Struct, frozen=True, kw_only=True):
     """What is to be done; `held` says why a ready order isn't forwarded by itself, None if nothing holds it."""
 
     make: tuple[NewJob, ...] = ()
     drop: tuple[Drop, ...] = ()
+    keep: tuple[Keep, ...] = ()
+    park: tuple[Park, ...] = ()
     held: str | None = None
 
 
@@ -236,7 +257,7 @@ def reconcile(state: State, targets: Mapping[str, Target], now: datetime) -> Pla
     """The jobs to make and to drop so that every account gets to know what the hub knows."""
     source = targets.get(state.account)
     held = holds_back(state, source) if source is not None and state.stage is Stage.READY else None
-    steps: list[NewJob | Drop] = list(_thanking(state, source, now))
+    steps: list[NewJob | Drop | Keep | Park] = list(_thanking(state, source, now))
     for target in targets.values():
         told = _told(state, target)
         if told is None:
@@ -246,6 +267,8 @@ def reconcile(state: State, targets: Mapping[str, Target], now: datetime) -> Pla
     return Plan(
         make=tuple(step for step in steps if isinstance(step, NewJob)),
         drop=tuple(step for step in steps if isinstance(step, Drop)),
+        keep=tuple(step for step in steps if isinstance(step, Keep)),
+        park=tuple(step for step in steps if isinstance(step, Park)),
         held=held,
     )
 
@@ -276,7 +299,7 @@ def _told(state: State, target: Target) -> Told | None:
     return None
 
 
-def _adding(state: State, target: Target, held: str | None, now: datetime) -> Iterator[NewJob | Drop]:
+def _adding(state: State, target: Target, held: str | None, now: datetime) -> Iterator[NewJob | Drop | Keep | Park]:
     job = _owed(state, target).get(JobKind.ADD_ORDER)
     if job is None:
         applies = syncs(target)[JobKind.ADD_ORDER] is None and came_before(state, target) is None
@@ -286,17 +309,57 @@ def _adding(state: State, target: Target, held: str | None, now: datetime) -> It
         return
     if job.state not in {JobState.WAITING, JobState.PARKED} or job.doubtful:
         return  # what the shop may have already is for a person to settle, also when it is wanted no more
+    if state.stage is Stage.PLACED and job.by_hand:
+        return
     why_not = _UNWANTED.get(state.stage)
-    if why_not is None and state.stage is Stage.PLACED and not job.by_hand:
-        why_not = "the marketplace took back that the delivery form is complete"
-    if why_not is not None:
+    if why_not is None:
+        return
+    if job.begun_as is None:
         yield Drop(job=job.id, event=JobEvent.CANCEL, why=why_not)
+    else:
+        yield from _half_made(state, target, job, job.begun_as)
+
+
+def _half_made(state: State, target: Target, job: Owed, begun_as: str) -> Iterator[Keep | Park]:
+    """What becomes of a begun order that is wanted no more: dropped, a part of it might stay there for ever.
+
+    It goes on and ends as if the order had been forwarded just before: what is called off is then told to the shop.
+    Where that can't be, and where the adding was stuck already, a person has to look.
+    """
+    begun = f"its adding had begun when {_CAME[state.stage]}"
+    if state.stage not in _GONE:
+        if job.state is JobState.WAITING:
+            yield Keep(job=job.id, why=f"{begun}, so it is completed")
+        return
+    untold = _untold(state, target, begun_as)
+    if untold is None and job.state is JobState.WAITING:
+        yield Keep(job=job.id, why=f"{begun}, so it is completed, and then cancelled there")
+        return
+    stands = f"{begun}, so a part of it may stand in {target.name}"
+    yield Park(job=job.id, why=f"{stands}, which can't be told to cancel it ({untold})" if untold else stands)
+
+
+def _untold(state: State, target: Target, begun_as: str) -> str | None:
+    """Why an account where the order was begun would not be told that it is called off; None where it would be."""
+    off = syncs(target)[JobKind.SET_STATUS]
+    if off is not None:
+        return off
+    wanted = target.statuses.get(state.status)
+    if wanted is None:
+        return f"the status {state.status} is not mapped"
+    return "its status there would stay the same" if wanted == begun_as else None
 
 
 _GONE = frozenset({Stage.CANCELLED, Stage.MERGED})
 _UNWANTED = {
     Stage.CANCELLED: "the order was cancelled before it was forwarded",
     Stage.MERGED: "the order was merged into another one, which carries its lines",
+    Stage.PLACED: "the marketplace took back that the delivery form is complete",
+}
+_CAME = {
+    Stage.CANCELLED: "the order was cancelled",
+    Stage.MERGED: "the order was merged into another one",
+    Stage.PLACED: _UNWANTED[Stage.PLACED],
 }
 
 

@@ -115,7 +115,7 @@ def tell(
     commands: list[str] = []
     for job in open_jobs:
         trouble = troubles[job.account]
-        coming.append(_coming(job, trouble, now, doubtful=job.id in doubtful))
+        coming.append(_coming(subject, job, trouble, now, doubtful=job.id in doubtful))
         commands += _commands(job, doubtful=job.id in doubtful)
         commands += trouble.commands if job.state != JobState.PARKED else ()
     more = _by_hand(subject, open_jobs, links)
@@ -197,12 +197,17 @@ def _in_doubt(job: JobFacts, entries: Sequence[Entry]) -> bool:
     return "orderferry resolve" in told
 
 
-def _coming(job: JobFacts, trouble: _Trouble, now: datetime, *, doubtful: bool) -> str:
+def _coming(subject: Subject, job: JobFacts, trouble: _Trouble, now: datetime, *, doubtful: bool) -> str:
     what = f"Job {job.id}, to {doing(job.kind, job.account)},"
     why = f": {job.reason}" if job.reason else ""
     match job.state:
         case JobState.PARKED if doubtful and job.kind == JobKind.SEND_MAIL:
             return f"{what} waits for you{why}. Look first whether it went out: sent again, it would come twice."
+        case JobState.PARKED if doubtful and subject.stage in {Stage.CANCELLED, Stage.MERGED}:
+            return (
+                f"{what} waits for you{why}. Look into {job.account}: if anything of it is there, cancel it and say "
+                "its number; if nothing is, say so, and nothing is sent."
+            )
         case JobState.PARKED if doubtful:
             return f"{what} waits for you{why}. Look into {job.account} first, since sending it again could double it."
         case JobState.PARKED:

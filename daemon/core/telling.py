@@ -217,6 +217,8 @@ def _job_resolved(row: _Row) -> str:
     who = _capital(row.who or "somebody")
     if row["shop_order"]:
         return f"{who} found it in {row.account} as order {row['shop_order']}, which settles {row.job.lower()}"
+    if row["how"] == "not_there":
+        return f"{who} looked: nothing of it is in {row.account}, which settles {row.job.lower()}"
     if row["how"] == "sent":
         return f"{who} told us that the mail went out, which settles {row.job.lower()}"
     if row["how"] == "send_again" and row.mails:
@@ -274,6 +276,7 @@ _SENTENCES: Mapping[Kind, Callable[[_Row], str]] = {
     Kind.JOB_LOOKED: _job_looked,
     Kind.JOB_PARKED: lambda row: f"{row.job}, to {row.doing}, was parked{row.why('reason')}. It waits for a person",
     Kind.JOB_CANCELLED: lambda row: f"{row.job}, to {row.doing}, is no longer wanted{row.why('why')}",
+    Kind.JOB_KEPT: lambda row: f"{row.job}, to {row.doing}, goes on{row.why('why')}",
     Kind.JOB_RETRIED: lambda row: (
         f"{_capital(row.who or 'somebody')} had {row.job.lower()}, to {row.doing}, tried again"
     ),

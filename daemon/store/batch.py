@@ -66,6 +66,7 @@ STATEMENTS: dict[str, Statement] = {
     "bring_forward": Statement(
         f"update job set due = ? where account = ? and kind = ? and state = 'waiting' and due > ? and {_OPEN}"  # noqa: S608 - fixed text
     ),
+    "forget_forwarded": Statement("delete from forwarded where order_id = ? and account = ?"),
     "keep_forwarded": Statement("insert or ignore into forwarded (order_id, account, body) values (?,?,?)"),
     "note_unmapped": Statement(
         "insert or replace into unmapped (shop, kind, account, method, became, last_order, last_seen)"

@@ -76,7 +76,8 @@ class JobRecord(Struct, kw_only=True):
     """A row of `job`; `was` is the state that the store holds, None while the row is new.
 
     `sure` is a person's word that the shop does not have the order. `told_status` and `told_paid` are what its request
-    says, noted with the intent.
+    says, noted with the intent; once a part of the order may stand in the shop, they stay as they were then.
+    `was_reason` is the reason that the store holds.
     """
 
     id: int
@@ -97,6 +98,12 @@ class JobRecord(Struct, kw_only=True):
     told_paid: bool | None = None
     sure: bool = False
     was: JobState | None = None
+    was_reason: str | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether an earlier try has got so far that a part of the order may stand in the shop."""
+        return self.kind is JobKind.ADD_ORDER and self.progress is not None
 
     def go(self, event: JobEvent) -> None:
         """Follows the table; an impossible event raises and changes nothing."""
@@ -146,6 +153,7 @@ class Case(Struct, kw_only=True):
                     state=job.state,
                     by_hand=job.by_hand,
                     doubtful=job.doubt_at is not None,
+                    begun_as=(job.told_status or "") if job.begun else None,
                 )
                 for job in self.jobs.values()
                 if job.state not in FINAL

@@ -231,6 +231,13 @@ class Store:
                     log.warning("document_unreadable", order=number, error=type(error).__name__)
         return found
 
+    async def begun_with(self, ids: Iterable[int]) -> Mapping[tuple[int, str], Order]:
+        """The orders as the accounts got them, by number and account: those that have changed since."""
+        wanted = _json(sorted(set(ids)))
+        sql = "select f.order_id, f.account, f.body from json_each(?) j join forwarded f on f.order_id = j.value"
+        rows = await self.fetch(sql, (wanted,))
+        return {(number, name): open_forwarded(self._seal, number, name, body) for number, name, body in rows}
+
 
 def open_document(seal: Seal, number: int, body: bytes) -> Order:
     """The order in a stored document."""
@@ -294,6 +301,7 @@ def _job(row: Any) -> JobRecord:  # a sqlite row
         told_paid=None if row[15] is None else bool(row[15]),
         sure=bool(row[16]),
         was=state,
+        was_reason=row[13],
     )
 
 

@@ -88,6 +88,86 @@ def test_a_request_that_may_have_left_is_not_dropped(job_state: JobState) -> Non
     assert reconcile(state(stage=Stage.CANCELLED, owed=owed), TARGETS, T0).drop == ()
 
 
+def half_made(stage: Stage, job_state: JobState = JobState.WAITING, **changes: Any) -> State:  # any field of a job
+    """An order that is called off when a part of it may stand in the shop."""
+    job = Owed(id=7, account="shop", kind=JobKind.ADD_ORDER, state=job_state, begun_as="processing")
+    return state(stage=stage, status="cancelled" if stage in GONE else "new", owed=(replace(job, **changes),))
+
+
+GONE = (Stage.CANCELLED, Stage.MERGED)
+NO_STATUS = SHOP.capabilities & ~Capability.SET_STATUS
+
+
+@pytest.mark.parametrize(
+    ("stage", "words"),
+    [
+        (Stage.CANCELLED, "was cancelled, so it is completed, and then cancelled there"),
+        (Stage.MERGED, "was merged into another one, so it is completed, and then cancelled there"),
+        (Stage.PLACED, "took back that the delivery form is complete, so it is completed"),
+    ],
+)
+def test_an_order_whose_adding_has_begun_is_completed_and_never_dropped(stage: Stage, words: str) -> None:
+    plan = reconcile(half_made(stage), TARGETS, T0)
+    assert [keep.job for keep in plan.keep] == [7]
+    assert plan.keep[0].why.endswith(words)
+    assert (plan.drop, plan.park, plan.make) == ((), (), ())
+    assert made(replace(half_made(stage), told={"shop": Told(status="processing", paid=True)}, owed=())) == (
+        [("shop", JobKind.SET_STATUS)] if stage in GONE else []
+    )
+
+
+@pytest.mark.parametrize("stage", GONE)
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"capabilities": NO_STATUS}, "shop can't do this"),
+        ({"sync": Sync(status=Every(None))}, "switched off"),
+        ({"statuses": {}}, "no status is mapped"),
+        ({"statuses": {"new": "processing"}}, "the status cancelled is not mapped"),
+        ({"statuses": {"new": "processing", "cancelled": "processing"}}, "would stay the same"),
+    ],
+)
+@pytest.mark.parametrize("job_state", [JobState.WAITING, JobState.PARKED])
+def test_it_waits_for_a_person_where_the_shop_would_not_learn_that_it_is_cancelled(
+    stage: Stage, changes: dict[str, Any], why: str, job_state: JobState
+) -> None:
+    plan = reconcile(half_made(stage, job_state), {"shop": replace(SHOP, **changes)}, T0)
+    assert [park.job for park in plan.park] == [7]
+    assert why in plan.park[0].why
+    assert (plan.drop, plan.keep, plan.make) == ((), (), ())
+
+
+@pytest.mark.parametrize("stage", GONE)
+def test_one_that_was_stuck_already_is_looked_at_by_a_person_and_then_left_alone(stage: Stage) -> None:
+    assert [park.job for park in reconcile(half_made(stage, JobState.PARKED), TARGETS, T0).park] == [7]
+    assert reconcile(half_made(stage, JobState.PARKED, doubtful=True), TARGETS, T0) == reconcile(
+        state(stage=Stage.READY, owed=half_made(stage, JobState.PARKED, doubtful=True).owed), TARGETS, T0
+    )
+
+
+@given(
+    st.sampled_from(list(Stage)),
+    st.sampled_from([JobState.WAITING, JobState.SENDING, JobState.UNSURE, JobState.PARKED]),
+    st.sampled_from(["new", "packing", "sent", "cancelled"]),
+    st.sampled_from([None, "", "processing", "cancelled"]),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+)
+def test_what_may_stand_half_made_in_a_shop_is_never_dropped(  # noqa: PLR0917 - drawn by hypothesis, in this order
+    stage: Stage, job_state: JobState, status: str, begun_as: str | None, doubtful: bool, by_hand: bool, tells: bool
+) -> None:
+    shop = SHOP if tells else replace(SHOP, capabilities=NO_STATUS)
+    given_state = replace(
+        half_made(stage, job_state, begun_as=begun_as, doubtful=doubtful, by_hand=by_hand), status=status
+    )
+    plan = reconcile(given_state, {"shop": shop}, T0)
+    assert not plan.drop or begun_as is None
+    assert len((*plan.drop, *plan.keep, *plan.park)) <= 1
+    if begun_as is not None and stage in GONE and not tells and job_state is JobState.WAITING and not doubtful:
+        assert plan.park
+
+
 def test_an_order_forwarded_by_hand_before_it_was_ready_stays_wanted() -> None:
     owed = (Owed(id=7, account="shop", kind=JobKind.ADD_ORDER, state=JobState.WAITING, by_hand=True),)
     assert reconcile(state(stage=Stage.PLACED, owed=owed), TARGETS, T0).drop == ()

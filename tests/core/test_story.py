@@ -189,6 +189,14 @@ def test_no_data_however_odd_breaks_a_sentence(kind: Kind, value: Scalar | list[
             row(Kind.JOB_RESOLVED, 17, how="send_again", uid=0),
             "User 0 looked: it is not in my-shop, so job 17 sends it again.",
         ),
+        (
+            row(Kind.JOB_RESOLVED, 17, how="not_there", uid=0),
+            "User 0 looked: nothing of it is in my-shop, which settles job 17.",
+        ),
+        (
+            row(Kind.JOB_KEPT, 17, what="add_order", why="its adding had begun"),
+            "Job 17, to put it into my-shop, goes on: its adding had begun.",
+        ),
         (row(Kind.PAYMENT_SET, paid=True), "my-shop told us that it is paid."),
         (
             row(Kind.PAYMENT_SET, None, None, paid=False, uid=1000),
@@ -240,6 +248,14 @@ def test_a_refused_job_is_retried() -> None:
 def test_a_parked_doubt_is_resolved_and_never_just_retried() -> None:
     told = story(job(JobState.PARKED, reason="nobody knows", remedy=remedy(17, JobKind.ADD_ORDER, in_doubt=True)))
     assert "Look into my-shop first" in told.next[0]
+    assert told.commands == ("orderferry resolve 17 --shop-order N", "orderferry resolve 17 --send-again")
+
+
+@pytest.mark.parametrize("stage", [Stage.CANCELLED, Stage.MERGED])
+def test_what_was_called_off_half_made_is_looked_for_and_not_sent_again(stage: Stage) -> None:
+    half = job(JobState.PARKED, reason="a part of it may stand", remedy=remedy(17, JobKind.ADD_ORDER, in_doubt=True))
+    told = story(half, stage=stage)
+    assert "if nothing is, say so, and nothing is sent" in told.next[0]
     assert told.commands == ("orderferry resolve 17 --shop-order N", "orderferry resolve 17 --send-again")
 
 

@@ -331,6 +331,8 @@ class NarrowShop(Shop):
 class SteppingShop(Shop):
     """Adds an order in two steps, and remembers the first."""
 
+    capabilities = Shop.capabilities | Capability.ADD_IS_MULTI_STEP
+
     @hookimpl
     async def add_order(self, order: ForwardOrder, progress: Progress) -> ShopOrder:
         if progress.value is None:
