@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
-from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -18,8 +17,8 @@ import msgspec
 from aiohttp import BasicAuth, web
 
 from orderferry.testing.simulator import Fate, Faults, Handle, Simulator
-from plugins.shops.prestashop import texts
 from plugins.shops.prestashop.simulator_shop import PsShop, secure_key, six
+from plugins.shops.prestashop.simulator_summary import summary
 from plugins.shops.prestashop.simulator_tables import ELEMENTS, Row
 from plugins.shops.prestashop.simulator_xml import PsError, fields_of, one, posted, select, validate, xml
 
@@ -259,16 +258,11 @@ class PrestaSimulator(Simulator):
         return order
 
     def summary(self) -> dict[str, Any]:
-        """Orders in all, and by reference and by marketplace order; references seen twice; stock by SKU; fates."""
-        orders = self.shop.rows["orders"].values()
-        references = Counter(order["gift_message"] for order in orders if order["gift_message"])
+        """Its orders, by marketplace order as well; stock by SKU; fates."""
         skus = [row["reference"] for kind in ("products", "combinations") for row in self.shop.rows[kind].values()]
         return {
-            "orders": len(orders),
-            "references": dict(references),
-            "sources": dict(Counter(source for order in orders if (source := texts.source_in(order["note"])))),
+            **summary(self.shop.rows["orders"].values(), self.shop.rows["order_carriers"].values()),
             "fates": {fate.value: count for fate, count in self.counts.items()},
-            "twice": sorted(reference for reference, count in references.items() if count > 1),
             "stock": {sku: self.shop.stock_of(sku) for sku in skus},
         }
 
@@ -288,10 +282,12 @@ def _login(request: web.Request) -> str | None:
     return BasicAuth.decode(header).login if header else None
 
 
-async def serve(port: int, seed: int, faults: float) -> None:
+async def serve(port: int, seed: int, faults: float, *, abroad: bool) -> None:
     """Serves until SIGTERM or Ctrl-C; the rate of faults is shared out among all kinds."""
     kinds = [fate for fate in Fate if fate is not Fate.GOOD]
     simulator = PrestaSimulator(seed=seed, faults=Faults(rates={fate: faults / len(kinds) for fate in kinds}))
+    if abroad:
+        simulator.shop.sell_abroad()
     await simulator.start(port)
     line = {"url": simulator.url, "key": KEY}
     print(msgspec.json.encode(line).decode(), flush=True)  # noqa: T201 - this line is what the caller waits for
@@ -308,8 +304,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--faults", type=float, default=0.0, help="chance of a fault a request, 0 to 1")
+    parser.add_argument("--abroad", action="store_true", help="sells for euros too, and to France and Italy")
     chosen = parser.parse_args()
-    asyncio.run(serve(chosen.port, chosen.seed, chosen.faults))
+    asyncio.run(serve(chosen.port, chosen.seed, chosen.faults, abroad=chosen.abroad))
 
 
 if __name__ == "__main__":
