@@ -76,7 +76,8 @@ MARKETPLACES: Final = (
         platform="ebay",
         title="eBay",
         told=("api_url", "client_id", "client_secret", "ru_name"),
-        settings=(("poll_every", "0.5s"), ("recheck_every", "4s")),
+        # a recheck reads each open order by itself, and so long, with these faults, no new one is fetched
+        settings=(("poll_every", "0.5s"), ("recheck_every", "20s")),
     ),
     Part(
         platform="amazon",
