@@ -6,7 +6,7 @@ bin := .venv/bin
 .PHONY: help demo test check run lock build clean
 
 help:
-	@echo "make demo               200 orders through simulated Allegro and WooCommerce, faults and a kill included"
+	@echo "make demo               200 orders of three simulated marketplaces into two shops, faults and a kill included"
 	@echo "make test               all tests"
 	@echo "make check              ruff, mypy --strict and the import rules"
 	@echo "make run CONFIG=FILE    the daemon with your settings"

@@ -83,9 +83,10 @@ def probe(ctx: click.Context, account: str, *, config: Path, as_json: bool) -> N
 @click.option("--quiet", is_flag=True, help="Only the summary at the end.")
 @click.pass_context
 def demo(ctx: click.Context, *, orders: int, seed: int, seconds: float, keep: Path | None, quiet: bool) -> None:
-    """Show the main job with a simulated marketplace and shop.
+    """Show the main job with simulated marketplaces and shops.
 
-    The real daemon works on a store of its own, with mishaps and one kill -9 in the middle.
+    Orders of Allegro, eBay and Amazon go into both a WooCommerce and a PrestaShop. The real daemon works on a store of
+    its own, with mishaps and one kill -9 in the middle.
     """
     from daemon import demo as demonstration
 

@@ -368,9 +368,11 @@ def _keeping(state: State, target: Target, told: Told, now: datetime) -> Iterato
     at_source = target.name == state.account
     wanted = target.statuses.get(state.status)
     gone = state.stage in _GONE
+    # marketplaces pay a cancelled order back, and most shops can't be told so: the cancellation says it there
+    said_otherwise = gone and not state.paid and wanted is not None and applies[JobKind.SET_STATUS] is None
     differs = {
         JobKind.SET_STATUS: wanted is not None and wanted != told.status and not (at_source and gone),
-        JobKind.SET_PAYMENT: state.paid != bool(told.paid) and not at_source,
+        JobKind.SET_PAYMENT: state.paid != bool(told.paid) and not at_source and not said_otherwise,
         JobKind.SET_TRACKING: bool(state.parcels - told.parcels),
     }
     for kind, differ in differs.items():

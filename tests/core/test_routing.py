@@ -190,6 +190,15 @@ def test_a_payment_goes_to_the_shop_alone() -> None:
     assert made(state(paid=True, told=told)) == [("shop", JobKind.SET_PAYMENT)]
 
 
+def test_a_payment_that_went_back_with_the_cancellation_is_not_told_beside_it() -> None:
+    told = {"shop": Told(status="processing", paid=True), "allegro": Told(status="CANCELLED")}
+    gone = state(stage=Stage.CANCELLED, status="cancelled", paid=False, told=told)
+    assert made(gone) == [("shop", JobKind.SET_STATUS)]
+    assert made(replace(gone, stage=Stage.READY, status="new"), {"shop": SHOP}) == [("shop", JobKind.SET_PAYMENT)]
+    unmapped = {"shop": replace(SHOP, statuses={"new": "processing"})}
+    assert made(gone, unmapped) == [("shop", JobKind.SET_PAYMENT)]  # nothing else tells this shop
+
+
 def test_a_parcel_goes_to_both_sides_once() -> None:
     told = {"shop": Told(status="processing", paid=True), "allegro": Told(status="NEW", parcels=frozenset({"A"}))}
     parcels = frozenset({"A"})

@@ -6,7 +6,6 @@ and key, and serves until SIGTERM. What it answers is measured against the recor
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -15,8 +14,8 @@ from aiohttp import BasicAuth, web
 
 from orderferry.testing import serving
 from orderferry.testing.simulator import Faults, Handle, Simulator
-from plugins.shops.prestashop import texts
 from plugins.shops.prestashop.simulator_shop import PsShop, secure_key, six
+from plugins.shops.prestashop.simulator_summary import summary
 from plugins.shops.prestashop.simulator_tables import ELEMENTS, Row
 from plugins.shops.prestashop.simulator_xml import PsError, fields_of, one, posted, select, validate, xml
 
@@ -256,16 +255,11 @@ class PrestaSimulator(Simulator):
         return order
 
     def summary(self) -> dict[str, Any]:
-        """Orders in all, and by reference and by marketplace order; references seen twice; stock by SKU; fates."""
-        orders = self.shop.rows["orders"].values()
-        references = Counter(order["gift_message"] for order in orders if order["gift_message"])
+        """Its orders, by marketplace order as well; stock by SKU; fates."""
         skus = [row["reference"] for kind in ("products", "combinations") for row in self.shop.rows[kind].values()]
         return {
-            "orders": len(orders),
-            "references": dict(references),
-            "sources": dict(Counter(source for order in orders if (source := texts.source_in(order["note"])))),
+            **summary(self.shop.rows["orders"].values(), self.shop.rows["order_carriers"].values()),
             "fates": {fate.value: count for fate, count in self.counts.items()},
-            "twice": sorted(reference for reference, count in references.items() if count > 1),
             "stock": {sku: self.shop.stock_of(sku) for sku in skus},
         }
 
@@ -287,8 +281,12 @@ def _login(request: web.Request) -> str | None:
 
 def main() -> None:
     """The command line."""
-    options = serving.arguments("A simulated PrestaShop on loopback.").parse_args()
+    parser = serving.arguments("A simulated PrestaShop on loopback.")
+    parser.add_argument("--abroad", action="store_true", help="sells for euros too, and to France and Italy")
+    options = parser.parse_args()
     simulator = PrestaSimulator(seed=options.seed, faults=serving.struck(options.faults))
+    if options.abroad:
+        simulator.shop.sell_abroad()
     told = {"key": KEY}
     serving.run(simulator, options.port, lambda: told)
 

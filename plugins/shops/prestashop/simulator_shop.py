@@ -14,7 +14,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
 
-from plugins.shops.prestashop.simulator_tables import ELEMENTS, FIELDS, Row, beginning
+from plugins.shops.prestashop.simulator_tables import ELEMENTS, FIELDS, Row, abroad, beginning
 from plugins.shops.prestashop.simulator_xml import PsError
 
 CENT = Decimal("0.01")
@@ -44,7 +44,14 @@ class PsShop:
         self._linked: dict[int, set[int]] = {}
         self._next = dict.fromkeys(ELEMENTS, 1)
         self._rows_made = 0
-        for resource, rows in beginning().items():
+        self._hold(beginning())
+
+    def sell_abroad(self) -> None:
+        """Sells for euros too, and to France and Italy."""
+        self._hold(abroad())
+
+    def _hold(self, told: dict[str, list[Row]]) -> None:
+        for resource, rows in told.items():
             for row in rows:
                 self.rows[resource][int(row["id"])] = row
 

@@ -290,6 +290,20 @@ def beginning() -> dict[str, list[Row]]:
     }
 
 
+def abroad() -> dict[str, list[Row]]:
+    """What a shop holds besides that sells for euros too, and to France and Italy."""
+    euro = dict(beginning()["currencies"][0], id="2", name="Euro", iso_code="EUR", numeric_iso_code="978")
+    return {
+        "currencies": [{**euro, "conversion_rate": "0.230000"}],
+        "countries": [_country(8, "FR", "France", 1), _country(10, "IT", "Italy", 1)],
+        "taxes": [
+            _row(id=number, rate=f"{rate}.000", active=1, deleted=0, name=name)
+            for number, rate, name in ((11, 20, "TVA FR 20%"), (12, 22, "IVA IT 22%"))
+        ],
+        "tax_rules": [_rule(4, 1, 8, 11), _rule(5, 1, 10, 12)],
+    }
+
+
 def _country(number: int, code: str, name: str, active: int) -> Row:
     return _row(id=number, iso_code=code, name=name, active=active, contains_states=0, need_identification_number=0)
 
