@@ -28,6 +28,7 @@ from orderferry.kept import Kept
 from plugins.shops.prestashop import mapping
 from plugins.shops.prestashop.catalogue import Catalogue
 from plugins.shops.prestashop.client import PrestaClient
+from plugins.shops.prestashop.finding import find_unfinished
 from plugins.shops.prestashop.knowledge import Shop, read_rates
 from plugins.shops.prestashop.mapping import Draft, Parties, Plan, StandIns
 from plugins.shops.prestashop.settings import PrestaSettings
@@ -53,6 +54,10 @@ class Adder:
         shop = await self._shop.get()
         state = mapping.state_for(order, shop, self._account.settings)  # a wrong map is refused before anything is made
         made = None if progress.value is None else _plans.decode(progress.value)
+        if made is None:
+            left = await find_unfinished(self._client, shop, order.reference)  # by a try that the store has forgotten
+            if left is not None:
+                return left
         order_id = None if made is None else await self._order_of(made.cart)
         begun = made is not None and (order_id is not None or await self._stands(made.cart))
         if made is None or not begun:

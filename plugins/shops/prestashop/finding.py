@@ -21,24 +21,39 @@ SHORTEST_ID = 8  # a shorter one may stand in an order by chance
 
 
 async def find(client: PrestaClient, shop: Shop, reference: str) -> ShopOrder | None:
-    """The order with exactly this reference; None when the shop has truly said that it has none."""
-    found = [
-        entry
-        for entry in await client.find("orders", {"gift_message": f"[{reference}]"}, FIELDS, sort="id_ASC")
-        if entry.get("gift_message") == reference
-    ]
+    """The order with exactly this reference; None when the shop has truly said that it has none.
+
+    One without our note doesn't count: its adding was cut short, and the next try ends it.
+    """
+    found = await _with(client, reference)
+    if not found or texts.mark_in(found[0].get("note")) is None:
+        return None
+    return shop_order(found[0], shop, _several(found))
+
+
+async def find_unfinished(client: PrestaClient, shop: Shop, reference: str) -> ShopOrder | None:
+    """The order with this reference whose adding nobody can end, as what it was begun with is not known any more."""
+    found = await _with(client, reference)
     if not found:
         return None
-    warnings = []
-    if len(found) > 1:
-        ids = ", ".join(str(entry.id) for entry in found)
-        warnings.append(f"The shop holds this order {len(found)} times ({ids}); delete all but one there.")
-    if texts.mark_in(found[0].get("note")) is None:
-        warnings.append(
-            "The order's note is missing, so the work on it was cut short: see in the shop whether its carrier and its "
-            "state are right (it begins as paid)."
-        )
-    return shop_order(found[0], shop, warnings)
+    cut_short = (
+        "The order's note is missing, so the work on it was cut short: see in the shop whether its carrier and its "
+        "state are right (it begins as paid)."
+    )
+    return shop_order(found[0], shop, [*_several(found), cut_short])
+
+
+async def _with(client: PrestaClient, reference: str) -> list[Record]:
+    """The orders with exactly this reference, the oldest first."""
+    hits = await client.find("orders", {"gift_message": f"[{reference}]"}, FIELDS, sort="id_ASC")
+    return [entry for entry in hits if entry.get("gift_message") == reference]
+
+
+def _several(found: list[Record]) -> list[str]:
+    if len(found) == 1:
+        return []
+    ids = ", ".join(str(entry.id) for entry in found)
+    return [f"The shop holds this order {len(found)} times ({ids}); delete all but one there."]
 
 
 async def find_purchase(client: PrestaClient, shop: Shop, prefix: str, order: ForwardOrder) -> ShopOrder | None:

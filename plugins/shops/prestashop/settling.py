@@ -68,7 +68,10 @@ async def settle(
     order_id: int,
     state: int,
 ) -> ShopOrder:
-    """Notes on the order what the cart could not carry, mends a payment error, and moves it to its state."""
+    """Mends a payment error, moves the order to its state, and notes on it what the cart could not carry.
+
+    The note comes last: by it an order counts as there, so that a try that is cut off before is ended by the next one.
+    """
     work = Settling(client, account, order_id)
     work.warnings += made.warnings
     there = await work.step(
@@ -78,9 +81,8 @@ async def settle(
     if there is None:
         return ShopOrder(id=str(order_id), number=str(order_id), warnings=tuple(work.warnings))
     failed = there.number("current_state") == shop.error
-    totals = _totals(there, made, order) if failed else {}
-    await _write(work, there, made, order, totals)
     if failed:
+        await _write_totals(work, there, made, order)
         work.warnings.append(
             f"The shop's cart came to {there.amount('total_paid_tax_incl'):.2f} and not to {made.total:.2f}, so the "
             "order was first a payment error, of which the shop may have mailed the buyer; see the carrier's price."
@@ -94,6 +96,7 @@ async def settle(
         )
     if state != shop.born:
         await work.step(f"The order's state {state} could not be set.", lambda: work.move(state))
+    await _write(work, there, made, order)
     if failed or state != shop.born:
         last = await work.step("The order could not be read again.", lambda: client.one("orders", order_id))
         return shop_order(last or there, shop, work.warnings)
@@ -150,20 +153,29 @@ def _totals(there: Record, made: Plan, order: ForwardOrder) -> Fields:
     )
 
 
-async def _write(work: Settling, there: Record, made: Plan, order: ForwardOrder, totals: Fields) -> None:
-    changed: dict[str, Field] = {"note": texts.note_of(order), **totals}
-    carrying: dict[str, Field] = {}
-    if there.number("id_carrier") != made.carrier:
-        changed["id_carrier"] = carrying["id_carrier"] = made.carrier
+async def _write_totals(work: Settling, there: Record, made: Plan, order: ForwardOrder) -> None:
+    """Writes the totals before the order leaves the payment error, as the shop then books what stands there."""
+    totals = _totals(there, made, order)
     if totals:
-        carrying["shipping_cost_tax_incl"] = totals["total_shipping_tax_incl"]
-        carrying["shipping_cost_tax_excl"] = totals["total_shipping_tax_excl"]
+        costs: Fields = {
+            "shipping_cost_tax_incl": totals["total_shipping_tax_incl"],
+            "shipping_cost_tax_excl": totals["total_shipping_tax_excl"],
+        }
+        failing = "The order's totals could not be written."
+        await work.step(failing, lambda: work.client.change("orders", work.order_id, totals))
+        await work.step("The delivery cost could not be written.", lambda: _carry(work, costs))
+
+
+async def _write(work: Settling, there: Record, made: Plan, order: ForwardOrder) -> None:
+    changed: dict[str, Field] = {"note": texts.note_of(order)}
+    if there.number("id_carrier") != made.carrier:
+        changed["id_carrier"] = made.carrier
+        carrier: Fields = {"id_carrier": made.carrier}
+        await work.step("The order's carrier could not be set.", lambda: _carry(work, carrier))
     await work.step(
         "The order's note (where it was bought, payment, pickup point) could not be written.",
         lambda: work.client.change("orders", work.order_id, changed),
     )
-    if carrying:
-        await work.step("The order's carrier could not be set.", lambda: _carry(work, carrying))
 
 
 async def _carry(work: Settling, fields: Fields) -> None:

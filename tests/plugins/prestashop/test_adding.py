@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +15,7 @@ from orderferry.testing.clock import VirtualClock
 from orderferry.testing.memory import MemoryProgress
 from orderferry.testing.samples import ADDRESS, PERSONAL
 from orderferry.testing.simulator import Fate
+from plugins.shops.prestashop.client import PrestaClient
 from plugins.shops.prestashop.mapping import Plan
 from plugins.shops.prestashop.platform import PrestaShop
 from plugins.shops.prestashop.simulator import PrestaSimulator
@@ -277,6 +279,43 @@ async def test_the_next_try_sends_the_same_cart_and_its_prices_once(
     assert len(all_of(sim, added.id)["messages"]) == 1
     assert requests(sim).count("POST specific_prices") == 3
     assert added.total == order().total
+
+
+class Killed(BaseException):
+    """The end of the process."""
+
+
+@pytest.mark.parametrize("payment", [order().payment, UNPAID, CASH])
+async def test_a_kill_at_any_request_is_ended_by_the_next_try_as_if_it_had_never_been(
+    payment: ForwardPayment, shop: PrestaShop, sim: PrestaSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = await add(shop, order(1, payment=payment))
+    asked = len(sim.served)
+    await add(shop, order(2, payment=payment))
+    wanted, ask, left = all_of(sim, whole.id), PrestaClient._ask, 0
+
+    async def until_killed(*given: Any, **named: Any) -> Any:  # as the client's own
+        nonlocal left
+        if left == 0:
+            raise Killed
+        left -= 1
+        return await ask(*given, **named)
+
+    for number in range(3, len(sim.served) - asked + 3):
+        progress, left = MemoryProgress(), number - 3
+        monkeypatch.setattr(PrestaClient, "_ask", until_killed)
+        with pytest.raises(Killed):
+            await add(shop, order(number, payment=payment), progress)
+        monkeypatch.setattr(PrestaClient, "_ask", ask)
+        found = await shop.find_order(f"of-kit-{number}", datetime(2026, 1, 1, tzinfo=UTC))
+        added = found or await add(shop, order(number, payment=payment), MemoryProgress(progress.value))
+        assert added.status == whole.status, number
+        there = all_of(sim, added.id)
+        assert there["order"]["note"].replace(f"of-kit-{number}", "of-kit-1") == wanted["order"]["note"]
+        for part, field in (("carriers", "id_carrier"), ("payments", "amount"), ("histories", "id_order_state")):
+            assert [row[field] for row in there[part]] == [row[field] for row in wanted[part]], (number, part)
+    orders = [row["gift_message"] for row in sim.shop.rows["orders"].values()]
+    assert len(orders) == len(set(orders))
 
 
 async def test_a_cart_that_is_gone_is_made_anew(shop: PrestaShop, sim: PrestaSimulator) -> None:

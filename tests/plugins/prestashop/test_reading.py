@@ -125,12 +125,16 @@ async def test_an_order_is_found_by_exactly_its_reference(shop: PrestaShop, sim:
     assert failed.stock_fell is False
 
 
-async def test_an_order_whose_making_was_cut_short_is_said_to_be(shop: PrestaShop, sim: PrestaSimulator) -> None:
+async def test_an_order_whose_making_was_cut_short_does_not_count_and_is_never_made_twice(
+    shop: PrestaShop, sim: PrestaSimulator
+) -> None:
     added = await add(shop, order())
     held(sim, added.id)["note"] = ""
-    found = await shop.find_order("of-kit-1", datetime(2026, 1, 1, tzinfo=UTC))
-    assert found is not None
-    assert "cut short" in found.warnings[0]
+    assert await shop.find_order("of-kit-1", datetime(2026, 1, 1, tzinfo=UTC)) is None
+    again = await add(shop, order())  # by a store that has forgotten how far it came
+    assert again.id == added.id
+    assert "cut short" in again.warnings[0]
+    assert len(sim.shop.rows["orders"]) == 1
 
 
 async def test_an_order_that_is_there_twice_is_said_to_be(shop: PrestaShop, sim: PrestaSimulator) -> None:
