@@ -233,7 +233,10 @@ class Rounds:
             desk.note(Kind.STORE_DEGRADED, error=self.degraded)
             desk.note(Kind.STORE_RECOVERED)
         batch = desk.write()
-        rooms = [] if self._stopping or self.degraded is not None else [room for room in carrier.rooms() if room.jobs]
+        # an account may have been opened since this round began, and gets its jobs with the next
+        rooms = [room for room in carrier.rooms() if room.jobs and room.account in desk.targets]
+        if self._stopping or self.degraded is not None:
+            rooms = []
         claimed: list[Claimed] = []
         if batch or rooms:
             claimed = await self._write(desk, rooms, now)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from daemon import acts
 from daemon.core.statuses import Ladder
@@ -15,7 +16,7 @@ from daemon.desk import Desk, Needs
 from daemon.receive import Counts
 from daemon.round import RETRY_WRITE, FatalStoreError
 from daemon.views import CommandError, Done
-from orderferry import Order, ShopOrder, Unsure
+from orderferry import Order, ShopOrder, Unavailable, Unsure
 from tests.daemon.engine import Engine, EngineClock, order, page
 from tests.daemon.engine_platforms import Answer, NarrowShop, ShopWorld, WideShop
 from tests.daemon.full_disk import FullDisk
@@ -278,3 +279,20 @@ async def test_an_item_whose_needs_are_empty_reads_nothing(
         before = engine.store.operations
         await desk.lay_out([Needs()])
         assert engine.store.operations == before
+
+
+async def test_an_account_that_is_opened_in_the_midst_of_a_round_gets_its_jobs_with_the_next(
+    tmp_path: Path, clock: EngineClock, world: ShopWorld
+) -> None:
+    world.then("add_order", Unavailable("down"))
+    async with await Engine.between(tmp_path, world, clock=clock) as engine:
+        await engine.receive(page(order(1)))
+        await engine.settle()
+        targets = engine.rounds._targets
+        seen = iter([{name: target for name, target in targets().items() if name != "shop"}])
+        engine.rounds._targets = lambda: next(seen, targets())
+        with capture_logs() as logs:
+            await engine.pass_time(120)
+        assert next(seen, None) is None, "a round has begun without the account"
+        assert not [entry for entry in logs if entry["event"] == "round_failed"]
+        assert await engine.links() == {1: "1000"}

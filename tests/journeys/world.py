@@ -328,7 +328,8 @@ class World:
         assert not self.unintended, "a POST left whose intent was not on disk"
         assert not self.shop.summary()["twice"], "an order stands in the shop twice"
         log = self.log.read_text() if self.log.exists() else ""
-        assert not [line for line in log.splitlines() if any(word in line for word in MISHAPS)]
+        mishaps = [line for line in log.splitlines() if any(word in line for word in MISHAPS)]
+        assert not mishaps, mishaps
         told = log + json.dumps(self._entries)
         assert "allegromail.pl" not in told, "a buyer's address is in the log or the journal"
 
