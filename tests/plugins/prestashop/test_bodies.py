@@ -20,9 +20,8 @@ pytestmark = NEEDED
 
 def described() -> dict[str, Element]:
     """Element name -> its synopsis: fields with `required`, `maxSize`."""
-    return {
-        root[0].tag: root[0] for exchange in exchanges("02") if (root := ElementTree.fromstring(answered(exchange)))
-    }
+    roots = [ElementTree.fromstring(answered(exchange)) for exchange in exchanges("02")]
+    return {root[0].tag: root[0] for root in roots if len(root)}
 
 
 def bodies(sim: PrestaSimulator, method: str) -> list[Element]:
