@@ -12,10 +12,10 @@ from pathlib import Path
 
 import structlog
 
-from daemon import acts, logs
-from daemon.account_settings import IMPLICIT_IMPORT, AccountSettings
-from daemon.accounts import Accounts, AccountState, Health
+from daemon import logs
+from daemon.accounts import Accounts
 from daemon.clock import SystemClock
+from daemon.companions import Companion, Companions
 from daemon.config import Config, ConfigError, load
 from daemon.control.listening import SocketError
 from daemon.control.server import ControlServer
@@ -23,24 +23,21 @@ from daemon.core import forwarding
 from daemon.core.journal import Kind
 from daemon.dispatcher import Dispatcher
 from daemon.events import Feed
-from daemon.fetching import Fetching
 from daemon.hooks import Catalogue, Hooks, discover
 from daemon.hub import Hub
 from daemon.hub_reads import Facts
 from daemon.importer import Importer
 from daemon.opening import Opener
-from daemon.poller import Poller
 from daemon.recovery import bring_forward, recover
 from daemon.reloading import changes
+from daemon.roster import Roster
 from daemon.round import FatalStoreError, Rounds
-from daemon.store.case import when
 from daemon.store.connection import FILE, StoreBusyError, StoreRefusedError
 from daemon.store.reader import Reader
 from daemon.store.store import Store
 from daemon.vault import TokenFiles, Vault, VaultError
 from daemon.views import CommandError, Done
-from daemon.watcher import Watcher
-from orderferry import Capability, Clock, Role
+from orderferry import Clock
 
 log = structlog.get_logger("orderferry.daemon")
 
@@ -62,8 +59,7 @@ class Daemon:
         self._hooks = Hooks()
         self._accounts = Accounts(clock, self._hooks)
         self._feed = Feed()
-        self._pollers: dict[str, Fetching] = {}
-        self._polling: dict[str, asyncio.Task[None]] = {}
+        self._roster: Roster | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._reloading = asyncio.Lock()
         self._closing = contextlib.AsyncExitStack()
@@ -83,7 +79,7 @@ class Daemon:
         self._closing.push_async_callback(reader.close)
         prefix = forwarding.prefix(store.installation)
         tokens = TokenFiles(vault, data_dir)
-        opener = self._opener = Opener(self._catalogue.platforms, self._hooks, tokens, self._clock, prefix)
+        opener = Opener(self._catalogue.platforms, self._hooks, tokens, self._clock, prefix)
         self._closing.push_async_callback(opener.close)
         rounds = self._rounds = Rounds(
             store,
@@ -92,16 +88,25 @@ class Daemon:
             ladder=lambda: self._accounts.ladder,
             publish=self._feed.publish,
         )
-        dispatcher = self._dispatcher = Dispatcher(self._accounts, rounds, self._clock, prefix)
+        dispatcher = Dispatcher(self._accounts, rounds, self._clock, prefix)
         dispatcher.hold()  # what the last process left is settled first: a job of ours must not be taken for one of its
         running = asyncio.create_task(rounds.run(dispatcher))
         running.add_done_callback(self._rounds_ended)
         self._tasks.append(running)
         self._closing.push_async_callback(self._finish, rounds, dispatcher, running)
         self._accounts.ladder = self.config.ladder
-        importer = self._importer = Importer(self._accounts, rounds, self._clock)
-        for settings in (*self.config.accounts, *await self._implicit()):
-            await self._open_account(settings)
+        importer = Importer(self._accounts, rounds, self._clock)
+        roster = self._roster = Roster(
+            accounts=self._accounts,
+            opener=opener,
+            store=store,
+            rounds=rounds,
+            dispatcher=dispatcher,
+            importer=importer,
+            clock=self._clock,
+            failed=self._stop.set,
+        )
+        await roster.open_all(self.config.accounts)
         facts = Facts(
             version=version("orderferry"),
             started_at=self._clock.now(),
@@ -112,7 +117,7 @@ class Daemon:
             lambda: self.config,
             facts,
             accounts=self._accounts,
-            pollers=self._pollers,
+            pollers=roster.pollers,
             rounds=rounds,
             importer=importer,
             reader=reader,
@@ -126,18 +131,20 @@ class Daemon:
         in_doubt = await self._recover(store, rounds)
         await rounds.act(bring_forward(self._accounts.targets()))
         await rounds.note(Kind.DAEMON_STARTED, None, {"version": facts.version, "in_doubt": in_doubt})
-        self._closing.push_async_callback(self._stop_polling)
-        for name in self._pollers:
-            self._start_polling(name)
+        self._closing.push_async_callback(roster.stop)
+        roster.start()
         self._closing.callback(dispatcher.hold)
         dispatcher.begin()
         rounds.wake()
-        log.info("ready", version=facts.version, accounts=len(self._pollers), data_dir=str(data_dir), pid=os.getpid())
+        companions = self._companions = Companions(self._companions_of(), self._clock)
+        self._closing.push_async_callback(companions.stop)
+        await companions.follow(self.config)
+        log.info("ready", version=facts.version, accounts=len(roster.pollers), data_dir=str(data_dir), pid=os.getpid())
 
     async def wait(self) -> int:
         """Returns when the daemon is told to stop, with the exit code; a failed disk is not success."""
         await self._stop.wait()
-        for task in (*self._tasks, *self._polling.values()):
+        for task in (*self._tasks, *(self._roster.polling if self._roster else ())):
             if task.done() and not task.cancelled() and (error := task.exception()) is not None:
                 log.error("store_failed" if isinstance(error, FatalStoreError) else "failed", error=repr(error))
                 return FAILED
@@ -161,6 +168,8 @@ class Daemon:
         Raises `CommandError` with every mistake of the file.
         """
         async with self._reloading:
+            if (roster := self._roster) is None:
+                raise CommandError("unavailable", "the daemon has not started")
             try:
                 config = load(self.config.path, self._catalogue.platforms, os.environ)
                 plan = changes(self.config, config)
@@ -169,20 +178,11 @@ class Daemon:
                 raise CommandError("invalid", f"the settings stay as they were: {error}") from error
             self.config, self._accounts.ladder = config, config.ladder
             logs.configure(config.daemon.log_level, self._log_format)
-            for name in (*plan.removed, *(account.name for account in plan.reopened)):
-                await self._close_account(name)
-            for account in plan.retuned:
-                self._accounts[account.name].settings = account
-                if account.name in self._pollers:
-                    await self._note_switches(self._accounts[account.name])
-                    self._accounts[account.name].checked = False
-                    self._pollers[account.name].ring()
-            for account in (*plan.added, *plan.reopened):
-                await self._open_account(account)
-                self._start_polling(account.name)
+            await roster.follow(plan)
             await self._rounds.act(bring_forward(self._accounts.targets()))
             await self._rounds.note(Kind.SETTINGS_RELOADED, None, {"changes": str(plan), "uid": uid})
             self._rounds.wake()
+            await self._companions.follow(config)
             for warning in config.warnings:
                 log.warning("settings", reason=warning)
             log.info("reloaded", changes=str(plan))
@@ -192,87 +192,9 @@ class Daemon:
         with contextlib.suppress(CommandError):  # what is wrong stands in the log
             await self.reload()
 
-    def _start_polling(self, name: str) -> None:
-        if name in self._pollers:
-            task = self._polling[name] = asyncio.create_task(self._pollers[name].run())
-            task.add_done_callback(self._poller_ended)
-
-    async def _stop_polling(self) -> None:
-        await _cancel(list(self._polling.values()))
-
-    async def _close_account(self, name: str) -> None:
-        """Ends an account in order: nothing more is asked of it, and what is under way is waited for."""
-        state = self._accounts[name]
-        state.paused = True
-        self._pollers.pop(name, None)
-        if task := self._polling.pop(name, None):
-            await _cancel([task])
-        await self._dispatcher.finish(name)
-        await self._opener.shut(name)
-        self._accounts.remove(name)
-
-    async def _open_account(self, settings: AccountSettings) -> None:
-        name, imports = settings.name, settings.role is Role.IMPORT
-        state = AccountState(name=name, settings=settings, added_at=self._clock.now())
-        self._accounts.add(state)
-        if imports:
-            state.health = Health.OK
-        elif not await self._open_platform(state):
-            return
-        await self._recall(state)
-        if not imports:
-            self._pollers[name] = Poller(self._accounts, state, self._rounds, self._clock)
-        elif settings.folder is not None:
-            self._pollers[name] = Watcher(
-                self._accounts, state, self._importer, self._rounds, self._clock, folder=settings.folder
-            )
-
-    async def _open_platform(self, state: AccountState) -> bool:
-        """Makes the account's platform; where its plugin can't be started it is refused alone."""
-        try:
-            self._opener.open(state.settings)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plugin raises concerns this account alone
-            state.health = Health.REFUSED
-            state.problem = f"its plugin can't be started: {type(error).__name__}: {error}"
-            log.warning("account_refused", account=state.name, error=state.problem)
-            await self._rounds.note(Kind.ACCOUNT_REFUSED, state.name, {"reason": state.problem})
-            return False
-        state.logs_in = Capability.LOGIN in self._accounts.capabilities(state.name)
-        return True
-
-    async def _recall(self, state: AccountState) -> None:
-        """What the store knows of the account; a new one is made known to it."""
-        name, settings, store = state.name, state.settings, self._store
-        if not await store.fetch("select 1 from account where name = ?", (name,)):
-            await self._rounds.act(acts.add_account(name, settings.platform, settings.role.value))
-        await self._note_switches(state)
-        query = "select added_at, cursor, fetched_at, paused from account where name = ?"
-        added_at, cursor, fetched_at, paused = (await store.fetch(query, (name,)))[0]
-        state.added_at = when(added_at)
-        state.cursor = cursor
-        state.last_fetch = None if fetched_at is None else when(fetched_at)
-        if paused:
-            self._accounts.pause(state, paused=True)
-
-    async def _implicit(self) -> list[AccountSettings]:
-        """The account for imports that no section names, once there was an import."""
-        name, role = IMPLICIT_IMPORT.name, IMPLICIT_IMPORT.role
-        if any(account.role is role or account.name == name for account in self.config.accounts):
-            return []
-        rows = await self._store.fetch("select 1 from account where name = ? and role = ?", (name, role.value))
-        return [IMPLICIT_IMPORT] if rows else []
-
-    async def _note_switches(self, state: AccountState) -> None:
-        """Notes since when orders are forwarded into the account, and since when its buyers are thanked.
-
-        What was ready before is left to the seller, and who bought before that day gets no mail.
-        """
-        name, rounds = state.name, self._rounds
-        await rounds.act(acts.switch_forwarding(name, on=state.forwards))
-        await rounds.act(acts.switch_thanks(name, on=state.settings.thank_you))
-        query = "select forwards_since, thanks_since from account where name = ?"
-        since = [None if cell is None else when(cell) for cell in (await self._store.fetch(query, (name,)))[0]]
-        state.forwards_since, state.thanks_since = since
+    def _companions_of(self) -> list[Companion]:
+        """What runs beside the main job, each as its part of the settings says."""
+        return []
 
     async def _recover(self, store: Store, rounds: Rounds) -> int:
         # the second condition is the index's own: without it every job that there ever was would be read
@@ -297,17 +219,6 @@ class Daemon:
 
     def _rounds_ended(self, _: asyncio.Task[None]) -> None:
         self._stop.set()
-
-    def _poller_ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("poller_ended", error=repr(error))
-            self._stop.set()
-
-
-async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def run(config: Path, *, log_format: str = "json", restored: bool = False) -> int:

@@ -15,6 +15,7 @@ from daemon.account_settings import AccountSettings
 from daemon.app import FAILED, OK, Daemon
 from daemon.config import DEFAULT_STATUSES, Config, DaemonSettings
 from daemon.hooks import Catalogue
+from daemon.poller import Poller
 from daemon.store.case import ms
 from daemon.store.connection import StoreBusyError
 from daemon.store.store import Store
@@ -171,7 +172,8 @@ async def test_a_poller_that_dies_ends_the_daemon_as_a_failure(
     async def die(*_: object) -> None:
         raise RuntimeError("a bug of ours")
 
-    poller = started._pollers["market"]
+    assert started._roster is not None
+    poller = cast("Poller", started._roster.pollers["market"])
     monkeypatch.setattr(poller, "_fetch", die)
     await until(lambda: place.market.asked("fetch_orders"))
     poller.state.next_fetch = place.clock.now()
