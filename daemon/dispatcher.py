@@ -21,7 +21,7 @@ from daemon.accounts import Accounts, AccountState, Turn, tell_turn
 from daemon.core import forwarding, thanking
 from daemon.core.job import JobKind, JobState
 from daemon.core.maps import Unmapped
-from daemon.core.retry import AlreadyThereError, Cause, Failure, classify
+from daemon.core.retry import AlreadyThereError, Cause, Failure, classify, told
 from daemon.outcomes import Outcome, Said
 from daemon.round import Claimed, FatalStoreError, Room, Rounds
 from orderferry import (
@@ -212,7 +212,7 @@ class Dispatcher:
             message = "the daemon was stopped before the answer came"
             failure = Failure(cause=Cause.UNSURE, message=message)
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything; it concerns this job alone
-            failure = classify(error, sent=job.state is JobState.SENDING)
+            failure = told(classify(error, sent=job.state is JobState.SENDING), claimed.order)
         lane = self._lane(state.name)
         lane.call_seconds += (self._clock.monotonic() - began - lane.call_seconds) / 8
         others_worked = (

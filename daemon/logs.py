@@ -6,13 +6,14 @@ A value under any other name is left out, whoever logs it, so that a buyer's dat
 from __future__ import annotations
 
 import logging
-import re
 import sys
 from collections.abc import MutableMapping
 from typing import Any
 
 import msgspec
 import structlog
+
+from daemon.core.redaction import scrubbed
 
 ALLOWED = frozenset(
     {
@@ -24,10 +25,6 @@ ALLOWED = frozenset(
         "warnings", "what",
     }
 )  # fmt: skip
-
-_SECRETS = re.compile(
-    r"(?i)(bearer|basic)\s+[\w.~+/=-]{8,}|\b(ck|cs)_[0-9a-f]{16,}|[\w.+-]+@[\w-]+\.[\w.-]+|\beyJ[\w-]{10,}\.[\w.-]+"
-)
 
 
 def allow(logger: object, name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:  # noqa: ARG001 - structlog's own signature
@@ -49,26 +46,35 @@ def _scrubbed(value: object) -> object:
         return [_scrubbed(part) for part in value]
     if isinstance(value, dict):
         return {str(_scrubbed(key)): _scrubbed(part) for key, part in value.items()}
-    return _SECRETS.sub("***", str(value))  # an exception or a path may hold as much as a text
+    return scrubbed(str(value))  # an exception or a path may hold as much as a text
+
+
+CHAIN = (structlog.processors.add_log_level, structlog.processors.format_exc_info, allow, scrub)
+"""What every event goes through before it is written."""
 
 
 def configure(level: str, form: str) -> None:
     """Sets the log up: one JSON object a line on standard error, or lines for people with form "console"."""
     render: Any = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if form == "console" else _json
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.format_exc_info,
-            allow,
-            scrub,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            render,
-        ],
+        processors=[*CHAIN, structlog.processors.TimeStamper(fmt="iso", utc=True), render],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr) if form == "console" else _Lines,
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
+    logging.basicConfig(level=logging.WARNING, handlers=[FromLibraries()], force=True)
+
+
+class FromLibraries(logging.Handler):
+    """Takes what libraries say in Python's own way into the log, with the same guards."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Logs it; `logger` is the library's."""
+        try:
+            say = structlog.get_logger().error if record.levelno >= logging.ERROR else structlog.get_logger().warning
+            say("library", logger=record.name, detail=record.getMessage(), exc_info=record.exc_info or None)
+        except Exception:  # noqa: BLE001 - logging's own rule: a record that can't be written must not stop the program
+            self.handleError(record)
 
 
 def _json(logger: object, name: str, event: MutableMapping[str, Any]) -> bytes:  # noqa: ARG001 - structlog's own signature

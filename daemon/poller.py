@@ -16,7 +16,7 @@ import structlog
 
 from daemon.accounts import Accounts, AccountState, tell_turn
 from daemon.core.journal import Kind
-from daemon.core.retry import Failure, classify
+from daemon.core.retry import Failure, classify, told
 from daemon.map_check import check_maps
 from daemon.receive import Counts, unpack
 from daemon.round import Rounds
@@ -122,7 +122,7 @@ class Poller:
             await self._check_maps()
             self.state.checked = True
         except Exception as error:  # noqa: BLE001 - a plugin may raise or answer anything; it concerns this account alone
-            failure = classify(error, sent=False)
+            failure = told(classify(error, sent=False), None)
         await self._turn(failure, probe=probe)
         if failure is not None and not failure.of_account:
             # the check has a bug or was refused, which does not tell how fetching goes
@@ -162,7 +162,7 @@ class Poller:
             if await self._pages(state.cursor, None, total):
                 state.caught_up = self._clock.now()
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything; it concerns this account alone
-            failure = classify(error, sent=False)
+            failure = told(classify(error, sent=False), None)
             if not failure.of_account:
                 state.problem = failure.message
                 log.warning("fetch_failed", account=state.name, error=failure.message, detail=failure.detail)
@@ -201,7 +201,7 @@ class Poller:
                 asked = self._accounts.hooks.ask(self.state.name, "fetch_orders", cursor=cursor, since=since)
                 page = _page(await asked)
         except Exception as error:
-            await self._turn(classify(error, sent=False), probe=probe)
+            await self._turn(told(classify(error, sent=False), None), probe=probe)
             raise
         await self._turn(None, probe=probe)
         return page

@@ -12,9 +12,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from daemon.core.job import ONCE, JobEvent, JobKind
-from orderferry import Malformed, NeedsLogin, RateLimited, Rejected, Unavailable, Unsure
+from daemon.core.redaction import redacted, scrubbed
+from orderferry import Malformed, NeedsLogin, Order, RateLimited, Rejected, Unavailable, Unsure
 
 TRIES = 8
 BUG_TRIES = 3
@@ -86,6 +88,12 @@ def classify(error: BaseException, *, sent: bool) -> Failure:
             detail = "".join(traceback.format_tb(error.__traceback__))[-4000:]
             message = f"a bug of the plugin: {type(error).__name__}{place}"
             return Failure(cause=Cause.BUG, message=message, detail=detail)
+
+
+def told(failure: Failure, order: Order | None) -> Failure:
+    """The failure as it may be kept and told: a platform may repeat a key, or what the order says of its buyer."""
+    message = scrubbed(failure.message) if order is None else redacted(failure.message, order)
+    return failure if message == failure.message else replace(failure, message=message)
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
