@@ -65,4 +65,4 @@ def _of(address: Address | None) -> Iterable[str | None]:
     if address is None:
         return ()
     every = msgspec.structs.asdict(address)
-    return (value for name, value in every.items() if name != "country")
+    return (value for name, value in every.items() if name not in {"country", "state"})
