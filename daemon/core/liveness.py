@@ -50,8 +50,8 @@ def running(standing: Standing) -> str:
     said += [f"{name} is stuck" for name in standing.stuck]
     for one in standing.ailing[:ACCOUNTS_NAMED]:
         said.append(f"{one.account} {one.how}" + (f" ({one.command})" if one.command else ""))
-    if more := len(standing.ailing) - ACCOUNTS_NAMED:
-        said += [f"and {_count(more, 'more account')} (orderferry status)"] if more > 0 else []
+    if (more := len(standing.ailing) - ACCOUNTS_NAMED) > 0:
+        said.append(f"and {_count(more, 'more account')} (orderferry status)")
     if standing.refused:
         said.append("the changed settings have mistakes, so the old ones hold (orderferry check)")
     return "; ".join(said)
