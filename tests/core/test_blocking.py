@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 from hypothesis import given
@@ -13,7 +14,7 @@ ONE, OTHER = Culprit("acme", "acme-one"), Culprit("acme", "acme-two")
 PACKAGES = {"plugins.allegro": "allegro", "acme_shop": "acme"}
 
 
-def after(looks: list[Culprit | None], every: float = 0.1) -> Block:
+def after(looks: Sequence[Culprit | None], every: float = 0.1) -> Block:
     block = Block()
     for culprit in looks:
         block = block.after(every, culprit)
