@@ -191,13 +191,21 @@ def _daemon(reader: TableReader, raw: object, environ: Mapping[str, str]) -> Dae
 def _uids(reader: TableReader, users: tuple[int | str, ...], at: KeyPath) -> tuple[int, ...]:
     uids = []
     for place, user in enumerate(users):
-        try:
-            uids.append(user if isinstance(user, int) else pwd.getpwnam(user).pw_uid)
-        except (KeyError, ValueError):  # ValueError: a name with a zero byte in it
-            reader.complain(
-                (*at, place), "this machine has no user of that name; write a name of /etc/passwd, or a number"
-            )
+        uid = user if isinstance(user, int) else _uid(user)
+        if uid is None:
+            reader.complain((*at, place), "this machine has no user of that name; write the name or number of one")
+        elif uid < 0:
+            reader.complain((*at, place), "a user's number is 0 or more")
+        else:
+            uids.append(uid)
     return tuple(uids)
+
+
+def _uid(name: str) -> int | None:
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except (KeyError, ValueError):  # ValueError: a name with a zero byte in it
+        return None
 
 
 def _statuses(reader: TableReader, raw: object) -> tuple[Status, ...]:
