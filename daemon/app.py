@@ -32,7 +32,7 @@ from daemon.hub import Hub
 from daemon.hub_reads import Facts
 from daemon.importer import Importer
 from daemon.liveness import Liveness
-from daemon.notify import Notifier
+from daemon.notify import Notifier, Phase
 from daemon.opening import Opener
 from daemon.recovery import bring_forward, recover
 from daemon.reloading import changes
@@ -67,7 +67,7 @@ class Daemon:
     ) -> None:
         self.config = config
         self._log_format = log_format
-        self._notifier = notifier or Notifier()
+        self.notifier = notifier or Notifier()
         self._sock = sock
         self._restored = restored
         self._catalogue = catalogue
@@ -89,7 +89,7 @@ class Daemon:
 
     async def _start(self) -> None:
         data_dir = self.config.daemon.data_dir
-        self._notifier.say("opening the store")
+        self.notifier.say("opening the store")
         vault = Vault.open(data_dir, os.environ, create=not (data_dir / FILE).exists())
         store = self._store = await Store.open(data_dir, vault, restored=self._restored)
         self._closing.push_async_callback(store.close)
@@ -106,7 +106,7 @@ class Daemon:
             ladder=lambda: self._accounts.ladder,
             publish=self._feed.publish,
         )
-        living = Liveness(self._notifier, self._clock, store=store, rounds=rounds, accounts=self._accounts)
+        living = Liveness(self.notifier, self._clock, store=store, rounds=rounds, accounts=self._accounts)
         self._closing.push_async_callback(ended, asyncio.create_task(living.run()))
         dispatcher = Dispatcher(self._accounts, rounds, self._clock, prefix)
         dispatcher.hold()  # what the last process left is settled first: a job of ours must not be taken for one of its
@@ -165,7 +165,7 @@ class Daemon:
         companions = self._companions = Companions(self._companions_of(), self._clock)
         self._closing.push_async_callback(companions.stop)
         await companions.follow(self.config)
-        self._notifier.ready()
+        self.notifier.ready()
         log.info("ready", version=facts.version, accounts=len(roster.pollers), data_dir=str(data_dir), pid=os.getpid())
 
     async def wait(self) -> int:
@@ -187,9 +187,11 @@ class Daemon:
 
     async def stop(self) -> None:
         """Begins nothing new, finishes what is under way, and leaves all of it on disk."""
-        self._notifier.stopping()
+        if self.notifier.phase is Phase.RUNNING:  # else the status says why it could not start
+            self.notifier.say(liveness.stopping(len(self._hooks.calls.all())))
+        self.notifier.stopping()
         await self._closing.aclose()
-        self._notifier.close()
+        self.notifier.close()
 
     async def reload(self, uid: int | None = None) -> Done:
         """Takes config.toml as it is now, without losing work in hand; a broken one changes nothing.
@@ -199,7 +201,7 @@ class Daemon:
         async with self._reloading:
             if (roster := self._roster) is None:
                 raise CommandError("unavailable", "the daemon has not started")
-            with self._notifier.reloading():
+            with self.notifier.reloading():
                 return await self._reload(roster, uid)
 
     async def _reload(self, roster: Roster, uid: int | None) -> Done:
@@ -241,13 +243,13 @@ class Daemon:
         if not rows:
             return 0
         numbers = [row[0] for row in rows]
-        self._notifier.say(liveness.settling(len(numbers)))
+        self.notifier.say(liveness.settling(len(numbers)))
         done = await rounds.act(recover(numbers, self._accounts), numbers)
         log.info("recovered", jobs=len(done.jobs))
         return len(done.jobs)
 
     async def _finish(self, rounds: Rounds, dispatcher: Dispatcher, running: asyncio.Task[None]) -> None:
-        self._notifier.extend(DRAIN + LAST_WORD + 3)
+        self.notifier.extend(DRAIN + LAST_WORD + 3)
         left = 0 if running.done() else await dispatcher.drain()
         with contextlib.suppress(Exception):
             # on a full disk nothing can be said any more; the next start then looks up what was under way
@@ -270,13 +272,14 @@ def run(config: Path, *, log_format: str = "json", restored: bool = False) -> in
     try:
         sock = handed_over(os.environ)
     except SocketError as error:
-        print(f"orderferry: {error}", file=sys.stderr)  # noqa: T201 - this is for the person at the terminal
+        _tell(notifier, error)
         return REFUSED
     catalogue = discover()
     try:
         settings = load(config, catalogue.platforms, os.environ)
     except ConfigError as error:
         print(error, file=sys.stderr)  # noqa: T201 - this is for the person at the terminal
+        notifier.say(str(error.problems[0]))
         return REFUSED
     logs.configure(settings.daemon.log_level, log_format)
     for warning in settings.warnings:
@@ -302,10 +305,10 @@ async def _run(daemon: Daemon) -> int:
             await starting
         code = await ending
     except StoreBusyError as error:
-        print(f"orderferry: {error}", file=sys.stderr)  # noqa: T201 - this is for the person at the terminal
+        _tell(daemon.notifier, error)
         code = BUSY
     except (StoreRefusedError, VaultError, SocketError) as error:
-        print(f"orderferry: {error}", file=sys.stderr)  # noqa: T201 - this is for the person at the terminal
+        _tell(daemon.notifier, error)
         code = REFUSED
     finally:
         for task in (starting, ending):
@@ -315,3 +318,9 @@ async def _run(daemon: Daemon) -> int:
         daemon.heartbeat.stop()
     log.info("stopped")
     return code
+
+
+def _tell(notifier: Notifier, error: Exception) -> None:
+    """Why it can't start, for the person at the terminal and for `systemctl status`."""
+    print(f"orderferry: {error}", file=sys.stderr)  # noqa: T201 - as it says
+    notifier.say(str(error))

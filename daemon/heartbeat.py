@@ -24,7 +24,7 @@ from orderferry.platform import AnyPlatform
 
 log = structlog.get_logger("orderferry.heartbeat")
 
-BETWEEN = 0.1
+BETWEEN = 0.15
 LOOK_EVERY = 0.1
 TOLD_AGAIN = 60.0
 FAILED = 1

@@ -6,6 +6,10 @@ import asyncio
 import shutil
 import socket
 import sys
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -15,44 +19,43 @@ from tests.journeys.world import PROGRAM, World, eventually
 ACTIVATE = shutil.which("systemd-socket-activate")
 
 
-async def activated(world: World, *options: str) -> asyncio.subprocess.Process:
-    """The daemon behind systemd's own tool, which opens the socket and hands it over at the first connection."""
+@asynccontextmanager
+async def activated(world: World, knock_at: str | tuple[str, int], *options: str) -> AsyncIterator[Process]:
+    """The daemon behind systemd's own tool, which hands the socket over as soon as somebody knocks: that is done here."""
     if ACTIVATE is None:
         pytest.skip("systemd-socket-activate is not installed")
     env = world._environ()
     kept = [f"-E{name}={env[name]}" for name in ("NOTIFY_SOCKET", "PYTHONPATH") if name in env]
+    program = (sys.executable, "-c", PROGRAM, "run", "--config", str(world.config))
     with world.log.open("ab") as written:
         process = await asyncio.create_subprocess_exec(
-            ACTIVATE,
-            *kept,
-            *options,
-            sys.executable,
-            "-c",
-            PROGRAM,
-            "run",
-            "--config",
-            str(world.config),
-            stdout=written,
-            stderr=written,
-            env=env,
+            ACTIVATE, *kept, *options, *program, stdout=written, stderr=written, env=env
         )
-    world.process = process
-    return process
+
+    def knocked() -> bool:
+        with socket.socket(socket.AF_UNIX if isinstance(knock_at, str) else socket.AF_INET) as client:
+            return client.connect_ex(knock_at) == 0
+
+    try:
+        await eventually(knocked, "systemd listens")
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 async def test_the_socket_may_be_handed_over(world: World, manager: Manager) -> None:
-    path = world.folder / "given"
-    await activated(world, f"--listen={path}", "--fdname=control")
-    await eventually(path.exists, "systemd listens")
-    configured, world.socket = world.socket, path
-    status = await world.cli("--socket", str(path), "status")  # waits in the queue while the daemon starts
-    assert status.code == 0, status
-    await manager.ready()
-    assert not configured.exists()
-    form = world.sell()
-    await world.forwarded(form)
-    assert await world.stop() == 0
-    assert path.exists()  # it is systemd's, who goes on listening there
+    path = str(world.folder / "given")
+    async with activated(world, path, f"--listen={path}", "--fdname=control") as process:
+        status = await world.cli("--socket", path, "status")  # waits in the queue while the daemon starts
+        assert status.code == 0, status
+        await manager.ready()
+        assert not world.socket.exists()
+        world.process, world.socket = process, Path(path)
+        await world.forwarded(world.sell())
+        assert await world.stop() == 0
+        assert Path(path).exists()  # it is systemd's, who goes on listening there
 
 
 @pytest.mark.parametrize(
@@ -66,36 +69,22 @@ async def test_anything_but_one_unix_socket_is_refused(world: World, listen: lis
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = probe.getsockname()
-    places = {"folder": world.folder, "port": address[1]}
-    process = await activated(world, *(f"--listen={one.format(**places)}" for one in listen))
-
-    def knock() -> bool:
-        with socket.socket() as client:
-            return client.connect_ex(address) == 0
-
-    await eventually(knock, "systemd listens")
-    assert await process.wait() == 78
+    options = [f"--listen={one.format(folder=world.folder, port=address[1])}" for one in listen]
+    async with activated(world, address, *options) as process:
+        assert await process.wait() == 78
     assert sentence in world.log.read_text()
 
 
 async def test_busy_comes_through_a_socket_that_was_handed_over(world: World) -> None:
     await world.start()
-    first = world.process
-    path = world.folder / "given"
-    second = await activated(world, f"--listen={path}")
-    await eventually(path.exists, "systemd listens")
-    with socket.socket(socket.AF_UNIX) as client:
-        client.connect(str(path))
+    path = str(world.folder / "given")
+    async with activated(world, path, f"--listen={path}") as second:
         assert await second.wait() == 75
-    world.process = first
     await world.forwarded(world.sell())
 
 
 async def test_refused_settings_come_through_a_socket_that_was_handed_over(world: World) -> None:
     world.config.write_text("[nonsense]\n")
-    path = world.folder / "given"
-    process = await activated(world, f"--listen={path}")
-    await eventually(path.exists, "systemd listens")
-    with socket.socket(socket.AF_UNIX) as client:
-        client.connect(str(path))
+    path = str(world.folder / "given")
+    async with activated(world, path, f"--listen={path}") as process:
         assert await process.wait() == 78

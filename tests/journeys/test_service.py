@@ -39,6 +39,22 @@ async def test_the_manager_may_listen_in_the_abstract_namespace(world: World) ->
         assert "WATCHDOG=1" not in manager.heard  # it did not ask for it
 
 
+async def test_why_it_could_not_start_stays_in_the_status(world: World, manager: Manager) -> None:
+    await world.start()
+    await manager.ready()
+    assert (await world.run()).code == 75
+    await eventually(lambda: "already works with" in manager.statuses[-1], "it says who has the store")
+    assert await world.stop() == 0
+    (world.data / "orders.db").unlink()
+    assert (await world.run()).code == 78
+    await eventually(lambda: "orders.db is missing" in manager.statuses[-1], "it says what is missing")
+    world.config.write_text("[nonsense]\n")
+    assert (await world.run()).code == 78
+    await eventually(
+        lambda: "config.toml:1: nonsense: is not a key" in manager.statuses[-1], "it says the first mistake"
+    )
+
+
 async def test_a_reload_is_announced_and_a_refused_one_shown(world: World, manager: Manager) -> None:
     await world.start()
     await manager.ready()
