@@ -9,7 +9,6 @@ import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
@@ -21,7 +20,7 @@ ACTIVATE = shutil.which("systemd-socket-activate")
 
 @asynccontextmanager
 async def activated(world: World, knock_at: str | tuple[str, int], *options: str) -> AsyncIterator[Process]:
-    """The daemon behind systemd's own tool, which hands the socket over as soon as somebody knocks: that is done here."""
+    """The daemon behind systemd's own tool, which hands the socket over once somebody knocks, as is done here."""
     if ACTIVATE is None:
         pytest.skip("systemd-socket-activate is not installed")
     env = world._environ()
@@ -46,16 +45,16 @@ async def activated(world: World, knock_at: str | tuple[str, int], *options: str
 
 
 async def test_the_socket_may_be_handed_over(world: World, manager: Manager) -> None:
-    path = str(world.folder / "given")
-    async with activated(world, path, f"--listen={path}", "--fdname=control") as process:
-        status = await world.cli("--socket", path, "status")  # waits in the queue while the daemon starts
+    path = world.folder / "given"
+    async with activated(world, str(path), f"--listen={path}", "--fdname=control") as process:
+        status = await world.cli("--socket", str(path), "status")  # waits in the queue while the daemon starts
         assert status.code == 0, status
         await manager.ready()
         assert not world.socket.exists()
-        world.process, world.socket = process, Path(path)
+        world.process, world.socket = process, path
         await world.forwarded(world.sell())
         assert await world.stop() == 0
-        assert Path(path).exists()  # it is systemd's, who goes on listening there
+        assert path.exists()  # it is systemd's, who goes on listening there
 
 
 @pytest.mark.parametrize(
