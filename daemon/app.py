@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -14,19 +15,24 @@ import structlog
 
 from daemon import logs
 from daemon.accounts import Accounts
+from daemon.activation import handed_over
 from daemon.clock import SystemClock
-from daemon.companions import Companion, Companions
+from daemon.companions import Companion, Companions, ended
 from daemon.config import Config, ConfigError, load
 from daemon.control.listening import SocketError
 from daemon.control.server import ControlServer
-from daemon.core import forwarding
+from daemon.core import forwarding, liveness
+from daemon.core.blocking import Culprit
 from daemon.core.journal import Kind
-from daemon.dispatcher import Dispatcher
+from daemon.dispatcher import DRAIN, Dispatcher
 from daemon.events import Feed
+from daemon.heartbeat import Heartbeat
 from daemon.hooks import Catalogue, Hooks, discover
 from daemon.hub import Hub
 from daemon.hub_reads import Facts
 from daemon.importer import Importer
+from daemon.liveness import Liveness
+from daemon.notify import Notifier, Phase
 from daemon.opening import Opener
 from daemon.recovery import bring_forward, recover
 from daemon.reloading import changes
@@ -49,10 +55,20 @@ class Daemon:
     """A running orderferry: `start`, then `wait`, then `stop`, whatever happens in between."""
 
     def __init__(
-        self, config: Config, catalogue: Catalogue, clock: Clock, *, restored: bool = False, log_format: str = "json"
+        self,
+        config: Config,
+        catalogue: Catalogue,
+        clock: Clock,
+        *,
+        restored: bool = False,
+        log_format: str = "json",
+        notifier: Notifier | None = None,
+        sock: socket.socket | None = None,
     ) -> None:
         self.config = config
         self._log_format = log_format
+        self.notifier = notifier or Notifier()
+        self._sock = sock
         self._restored = restored
         self._catalogue = catalogue
         self._clock = clock
@@ -64,6 +80,7 @@ class Daemon:
         self._reloading = asyncio.Lock()
         self._closing = contextlib.AsyncExitStack()
         self._stop = asyncio.Event()
+        self.heartbeat = Heartbeat(self._hooks, self._blocked)
 
     async def start(self) -> None:
         """Opens the store, the accounts and the socket; raises what makes a start impossible."""
@@ -72,6 +89,7 @@ class Daemon:
 
     async def _start(self) -> None:
         data_dir = self.config.daemon.data_dir
+        self.notifier.say("opening the store")
         vault = Vault.open(data_dir, os.environ, create=not (data_dir / FILE).exists())
         store = self._store = await Store.open(data_dir, vault, restored=self._restored)
         self._closing.push_async_callback(store.close)
@@ -88,6 +106,8 @@ class Daemon:
             ladder=lambda: self._accounts.ladder,
             publish=self._feed.publish,
         )
+        living = Liveness(self.notifier, self._clock, store=store, rounds=rounds, accounts=self._accounts)
+        self._closing.push_async_callback(ended, asyncio.create_task(living.run()))
         dispatcher = Dispatcher(self._accounts, rounds, self._clock, prefix)
         dispatcher.hold()  # what the last process left is settled first: a job of ours must not be taken for one of its
         running = asyncio.create_task(rounds.run(dispatcher))
@@ -125,7 +145,13 @@ class Daemon:
             clock=self._clock,
         )
         hub.reloader = self.reload
-        server = ControlServer(hub, self.config.daemon.socket, log=structlog.get_logger("orderferry.control"))
+        server = self._server = ControlServer(
+            hub,
+            self.config.daemon.socket if self._sock is None else Path(self._sock.getsockname()),
+            admin_uids=self.config.daemon.uids,
+            log=structlog.get_logger("orderferry.control"),
+            sock=self._sock,
+        )
         await server.start()
         self._closing.push_async_callback(server.stop)
         in_doubt = await self._recover(store, rounds)
@@ -139,6 +165,7 @@ class Daemon:
         companions = self._companions = Companions(self._companions_of(), self._clock)
         self._closing.push_async_callback(companions.stop)
         await companions.follow(self.config)
+        self.notifier.ready()
         log.info("ready", version=facts.version, accounts=len(roster.pollers), data_dir=str(data_dir), pid=os.getpid())
 
     async def wait(self) -> int:
@@ -160,7 +187,11 @@ class Daemon:
 
     async def stop(self) -> None:
         """Begins nothing new, finishes what is under way, and leaves all of it on disk."""
+        if self.notifier.phase is Phase.RUNNING:  # else the status says why it could not start
+            self.notifier.say(liveness.stopping(len(self._hooks.calls.all())))
+        self.notifier.stopping()
         await self._closing.aclose()
+        self.notifier.close()
 
     async def reload(self, uid: int | None = None) -> Done:
         """Takes config.toml as it is now, without losing work in hand; a broken one changes nothing.
@@ -170,27 +201,36 @@ class Daemon:
         async with self._reloading:
             if (roster := self._roster) is None:
                 raise CommandError("unavailable", "the daemon has not started")
-            try:
-                config = load(self.config.path, self._catalogue.platforms, os.environ)
-                plan = changes(self.config, config)
-            except ConfigError as error:
-                log.warning("settings_refused", reason=str(error))
-                raise CommandError("invalid", f"the settings stay as they were: {error}") from error
-            self.config, self._accounts.ladder = config, config.ladder
-            logs.configure(config.daemon.log_level, self._log_format)
-            await roster.follow(plan)
-            await self._rounds.act(bring_forward(self._accounts.targets()))
-            await self._rounds.note(Kind.SETTINGS_RELOADED, None, {"changes": str(plan), "uid": uid})
-            self._rounds.wake()
-            await self._companions.follow(config)
-            for warning in config.warnings:
-                log.warning("settings", reason=warning)
-            log.info("reloaded", changes=str(plan))
-            return Done(text=f"{config.path.name} is taken: {plan}")
+            with self.notifier.reloading():
+                return await self._reload(roster, uid)
+
+    async def _reload(self, roster: Roster, uid: int | None) -> Done:
+        try:
+            config = load(self.config.path, self._catalogue.platforms, os.environ)
+            plan = changes(self.config, config)
+        except ConfigError as error:
+            log.warning("settings_refused", reason=str(error))
+            raise CommandError("invalid", f"the settings stay as they were: {error}") from error
+        self.config, self._accounts.ladder = config, config.ladder
+        logs.configure(config.daemon.log_level, self._log_format)
+        self._server.admit(config.daemon.uids)
+        await roster.follow(plan)
+        await self._rounds.act(bring_forward(self._accounts.targets()))
+        await self._rounds.note(Kind.SETTINGS_RELOADED, None, {"changes": str(plan), "uid": uid})
+        self._rounds.wake()
+        await self._companions.follow(config)
+        for warning in config.warnings:
+            log.warning("settings", reason=warning)
+        log.info("reloaded", changes=str(plan))
+        return Done(text=f"{config.path.name} is taken: {plan}")
 
     async def _reload_by_signal(self) -> None:
         with contextlib.suppress(CommandError):  # what is wrong stands in the log
             await self.reload()
+
+    async def _blocked(self, culprit: Culprit, seconds: float) -> None:
+        data = {"plugin": culprit.platform, "seconds": f"{seconds:.1f}"}
+        await self._rounds.note(Kind.PLUGIN_BLOCKED, culprit.account or None, dict(data))
 
     def _companions_of(self) -> list[Companion]:
         """What runs beside the main job, each as its part of the settings says."""
@@ -203,11 +243,13 @@ class Daemon:
         if not rows:
             return 0
         numbers = [row[0] for row in rows]
+        self.notifier.say(liveness.settling(len(numbers)))
         done = await rounds.act(recover(numbers, self._accounts), numbers)
         log.info("recovered", jobs=len(done.jobs))
         return len(done.jobs)
 
     async def _finish(self, rounds: Rounds, dispatcher: Dispatcher, running: asyncio.Task[None]) -> None:
+        self.notifier.extend(DRAIN + LAST_WORD + 3)
         left = 0 if running.done() else await dispatcher.drain()
         with contextlib.suppress(Exception):
             # on a full disk nothing can be said any more; the next start then looks up what was under way
@@ -226,22 +268,33 @@ def run(config: Path, *, log_format: str = "json", restored: bool = False) -> in
 
     `restored` says that the store was put back from a backup.
     """
+    notifier = Notifier.of(os.environ)
+    try:
+        sock = handed_over(os.environ)
+    except SocketError as error:
+        _tell(notifier, error)
+        return REFUSED
     catalogue = discover()
     try:
         settings = load(config, catalogue.platforms, os.environ)
     except ConfigError as error:
         print(error, file=sys.stderr)  # noqa: T201 - this is for the person at the terminal
+        notifier.say(str(error.problems[0]))
         return REFUSED
     logs.configure(settings.daemon.log_level, log_format)
     for warning in settings.warnings:
         log.warning("settings", reason=warning)
     for refused in catalogue.refused:
         log.warning("plugin_refused", plugin=refused.name, reason=refused.reason)
-    return asyncio.run(_run(Daemon(settings, catalogue, SystemClock(), restored=restored, log_format=log_format)))
+    daemon = Daemon(
+        settings, catalogue, SystemClock(), restored=restored, log_format=log_format, notifier=notifier, sock=sock
+    )
+    return asyncio.run(_run(daemon))
 
 
 async def _run(daemon: Daemon) -> int:
     loop = asyncio.get_running_loop()
+    daemon.heartbeat.start()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, daemon.ask_to_stop)
     loop.add_signal_handler(signal.SIGHUP, daemon.ask_to_reload)
@@ -252,15 +305,22 @@ async def _run(daemon: Daemon) -> int:
             await starting
         code = await ending
     except StoreBusyError as error:
-        print(f"orderferry: {error}", file=sys.stderr)  # noqa: T201 - this is for the person at the terminal
+        _tell(daemon.notifier, error)
         code = BUSY
     except (StoreRefusedError, VaultError, SocketError) as error:
-        print(f"orderferry: {error}", file=sys.stderr)  # noqa: T201 - this is for the person at the terminal
+        _tell(daemon.notifier, error)
         code = REFUSED
     finally:
         for task in (starting, ending):
             task.cancel()
         await asyncio.gather(starting, ending, return_exceptions=True)
         await daemon.stop()
+        daemon.heartbeat.stop()
     log.info("stopped")
     return code
+
+
+def _tell(notifier: Notifier, error: Exception) -> None:
+    """Why it can't start, for the person at the terminal and for `systemctl status`."""
+    print(f"orderferry: {error}", file=sys.stderr)  # noqa: T201 - as it says
+    notifier.say(str(error))

@@ -51,7 +51,7 @@ class Companions:
             if wanted == was:
                 continue
             if task is not None:
-                await _end(task)
+                await ended(task)
                 del self._running[companion.name]
             if wanted is not None:
                 task = asyncio.create_task(self._keep_going(companion, wanted), name=companion.name)
@@ -62,7 +62,7 @@ class Companions:
         for _, task in self._running.values():
             task.cancel()
         for _, task in self._running.values():
-            await _end(task)
+            await ended(task)
         self._running.clear()
 
     async def _keep_going(self, companion: Companion, settings: Any) -> None:  # its part of the settings
@@ -81,6 +81,7 @@ class Companions:
             pause = min(pause * 2, LONGEST_PAUSE)
 
 
-async def _end(task: asyncio.Task[None]) -> None:
+async def ended(task: asyncio.Task[None]) -> None:
+    """Cancels a task and waits for its end; however it ended, nothing is raised."""
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import pwd
 import re
 import stat
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from typing import Any, Literal
 import msgspec
 import tomli
 from msgspec import Struct
+from msgspec.structs import replace
 
 from daemon import thank_you
 from daemon.account_settings import SECTIONS, AccountSettings, read_accounts, read_mail
@@ -42,11 +44,17 @@ class ConfigError(Exception):
 
 
 class DaemonSettings(Struct, frozen=True, kw_only=True):
-    """[daemon]: both paths are absolute."""
+    """[daemon]: both paths are absolute, and `load` has replaced the names among `admin_uids` by numbers."""
 
     data_dir: Path
     socket: Path
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    admin_uids: tuple[int | str, ...] = ()
+
+    @property
+    def uids(self) -> tuple[int, ...]:
+        """`admin_uids` after their names were looked up."""
+        return tuple(user for user in self.admin_uids if isinstance(user, int))
 
 
 class Status(Struct, frozen=True):
@@ -177,7 +185,27 @@ def _daemon(reader: TableReader, raw: object, environ: Mapping[str, str]) -> Dae
         length = len(os.fsencode(daemon.socket))
         allowed = f"the operating system allows {LONGEST_SOCKET}; choose a shorter path"
         reader.complain((*at, "socket"), f"a socket's path of {length} bytes is too long: {allowed}")
-    return daemon
+    return None if daemon is None else replace(daemon, admin_uids=_uids(reader, daemon.admin_uids, (*at, "admin_uids")))
+
+
+def _uids(reader: TableReader, users: tuple[int | str, ...], at: KeyPath) -> tuple[int, ...]:
+    uids = []
+    for place, user in enumerate(users):
+        uid = user if isinstance(user, int) else _uid(user)
+        if uid is None:
+            reader.complain((*at, place), "this machine has no user of that name; write the name or number of one")
+        elif uid < 0:
+            reader.complain((*at, place), "a user's number is 0 or more")
+        else:
+            uids.append(uid)
+    return tuple(uids)
+
+
+def _uid(name: str) -> int | None:
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except (KeyError, ValueError):  # ValueError: a name with a zero byte in it
+        return None
 
 
 def _statuses(reader: TableReader, raw: object) -> tuple[Status, ...]:

@@ -124,6 +124,9 @@ class Dispatcher:
     def take(self, claimed: Claimed) -> None:
         """Takes a job whose intent is on disk."""
         name = claimed.job.account
+        if name not in self._accounts or self._accounts[name].paused:  # a reload closes it, since the round claimed
+            self._release(claimed)
+            return
         self._lane(name).waiting.append(claimed)
         self._fill(name)
 

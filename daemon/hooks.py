@@ -9,6 +9,7 @@ from typing import Any
 import pluggy
 from msgspec import Struct
 
+from daemon.calls import Calls
 from orderferry import platform as contract
 from orderferry.capability import Capability
 from orderferry.hooks import PROJECT
@@ -82,13 +83,15 @@ class Hooks:
     """The open accounts as pluggy plugins, each under `account:<name>`."""
 
     def __init__(self) -> None:
+        self.calls = Calls()
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(Platform)
         self._platforms: dict[str, AnyPlatform] = {}
 
     def open(self, name: str, make: Callable[[], AnyPlatform]) -> AnyPlatform:
         """Makes an account's platform and registers it; raises whatever is wrong with it."""
-        platform = make()
+        with self.calls.under_way(name, "open"):
+            platform = make()
         self._manager.register(platform, name=f"account:{name}")
         try:
             self._manager.check_pending()
@@ -108,6 +111,10 @@ class Hooks:
         """The account's platform."""
         return self._platforms[name]
 
+    def platforms(self) -> Mapping[str, AnyPlatform]:
+        """Every open account's platform now."""
+        return dict(self._platforms)
+
     async def ask(self, name: str, hook: str, **arguments: Any) -> Any:  # each hook has its own arguments and answer
         """Asks one account, and no other, for one hook."""
         asked = self._platforms[name]
@@ -117,7 +124,8 @@ class Hooks:
         if len(implementations) != 1 or implementations[0].plugin is not asked:
             raise LookupError(f"{name} has no {hook}")
         try:
-            return await caller(**arguments)
+            with self.calls.under_way(name, hook):
+                return await caller(**arguments)
         except SystemExit as error:
             raise RuntimeError("the plugin wanted to end the program") from error
 

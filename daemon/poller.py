@@ -26,6 +26,7 @@ from orderferry import Capability, CheckReport, Clock, Page, PlatformError
 log = structlog.get_logger("orderferry.poller")
 
 FETCH_LIMIT = 300.0
+CHECK_LIMIT = 60.0
 JITTER = 0.1
 NEVER = timedelta(days=1)  # nothing is due: only the bell ends the rest
 
@@ -116,7 +117,7 @@ class Poller:
         failure: Failure | None = None
         probe = self._accounts.begin(self.state)
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(CHECK_LIMIT):
                 report: CheckReport = await self._accounts.hooks.ask(self.state.name, "check")
             self.state.notes, self.state.missing = tuple(report.notes), dict(report.missing)
             await self._check_maps()
@@ -135,7 +136,7 @@ class Poller:
         state.faults = ()
         new = accounts.ladder.beginnings
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(CHECK_LIMIT):
                 flags = accounts.capabilities(state.name)
                 state.faults = await check_maps(accounts.hooks, state.name, flags, state.settings.maps, new=new)
         except PlatformError as error:

@@ -96,6 +96,7 @@ class Rounds:
         publish: Callable[[Sequence[Entry]], None],
     ) -> None:
         self.degraded: str | None = None
+        self.busy_since: float | None = None  # by the monotonic clock: when the round that is under way began
         self.seconds = 0.001  # how long a round takes, smoothed: the dispatcher claims ahead by it
         self._store = store
         self._clock = clock
@@ -164,6 +165,7 @@ class Rounds:
                 for item in items:
                     _fail(item, FatalStoreError("the daemon is ending"))
                 raise
+            self.busy_since = None
             self.seconds += (self._clock.monotonic() - began - self.seconds) / 8
             if not self._inbox and not self._stopping:
                 await self._set_alarm(carrier)
@@ -184,6 +186,7 @@ class Rounds:
     async def _attempt(self, items: list[Item], carrier: Carrier) -> None:
         """One round, again and again while the disk is full; items that can't be written go on their own."""
         while True:
+            self.busy_since = self._clock.monotonic()
             try:
                 claimed = await asyncio.shield(asyncio.ensure_future(self._round(items, carrier)))
             except Exception as error:
@@ -198,6 +201,7 @@ class Rounds:
                 if self.degraded is None:
                     log.warning("store_degraded", error=str(error))
                 self.degraded = f"the store can't be written ({error}); free some space on its disk"
+                self.busy_since = None
                 await self._clock.sleep(RETRY_WRITE)
             else:
                 if self.degraded is not None:

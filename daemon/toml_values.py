@@ -327,6 +327,7 @@ _WRITE: Mapping[type, str] = {
     inspect.DateType: "a date such as 2026-01-31",
     inspect.StructType: "a table",
     inspect.DictType: "a table",
+    inspect.UnionType: 'a number, or text in "quotes"',
 }
 
 

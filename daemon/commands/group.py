@@ -154,9 +154,9 @@ def client(ctx: click.Context, *, timeout: float = 120.0) -> Client:
     """The client of the daemon that the command line names."""
     named: Path | None = ctx.find_root().meta.get(SOCKET_VARIABLE)
     if named is None:
-        from daemon.paths import default_socket  # noqa: PLC0415 - only needed where nobody named the socket
+        from daemon.paths import socket_to_ask  # noqa: PLC0415 - only needed where nobody named the socket
 
-        named = default_socket(os.environ)
+        named = socket_to_ask(os.environ)
     return Client(named, timeout=timeout)
 
 

@@ -56,7 +56,7 @@ class ControlServer:
     ) -> None:
         self._hub = hub
         self._path = socket
-        self._actors = frozenset({0, os.geteuid(), *admin_uids})
+        self.admit(admin_uids)
         self._log = log
         self._sock = sock
         self._limits = limits or Limits()
@@ -65,6 +65,10 @@ class ControlServer:
         self._stopping: asyncio.Future[None] | None = None
         self._connections: Connections | None = None
         self._server: asyncio.Server | None = None
+
+    def admit(self, admin_uids: tuple[int, ...]) -> None:
+        """From now on these may give commands, besides root and the daemon's own user."""
+        self._actors = frozenset({0, os.geteuid(), *admin_uids})
 
     async def start(self) -> None:
         """Begins to answer; called once."""

@@ -241,6 +241,12 @@ def _imported(row: _Row) -> str:
     return f"Orders were imported into {row.account}{f' by {row.who}' if row.who else ''}: {told or 'none'}"
 
 
+def _plugin_blocked(row: _Row) -> str:
+    plugin = f"The plugin {row['plugin']}" if row["plugin"] else "A plugin"
+    seconds = f" for {row['seconds']} s" if row["seconds"] else ""
+    return f"{plugin} kept everything else waiting{seconds} while it worked for {row.account}; its author should know"
+
+
 def _in_doubt(row: _Row) -> str:
     count = row["in_doubt"]
     return f", with {count} jobs in doubt" if count not in {None, "0"} else ""
@@ -289,6 +295,7 @@ _SENTENCES: Mapping[Kind, Callable[[_Row], str]] = {
     Kind.ACCOUNT_PAUSED: lambda row: f"{_capital(row.who or 'somebody')} paused {row.account}",
     Kind.ACCOUNT_RESUMED: lambda row: f"{_capital(row.who or 'somebody')} let {row.account} go on",
     Kind.ACCOUNT_REFUSED: lambda row: f"{row.subject} could not be started{row.why('reason')}",
+    Kind.PLUGIN_BLOCKED: _plugin_blocked,
     Kind.FETCHED: _fetched,
     Kind.IMPORTED: _imported,
     Kind.DAEMON_STARTED: lambda row: f"The daemon started{row.why('version', ', version ')}{_in_doubt(row)}",

@@ -261,6 +261,14 @@ async def test_the_hub_shows_and_refuses_in_sentences(place: Place, started: Dae
     assert sorted(line.account for line in lines if line.done) == ["market", "shop"]
 
 
+async def test_a_reload_says_anew_who_may_command(place: Place, started: Daemon) -> None:
+    assert 4711 not in started._server._actors
+    text = f'[daemon]\ndata_dir = "{place.folder / "data"}"\nsocket = "{place.socket}"\nadmin_uids = [4711]\n'
+    started.config.path.write_text(text)
+    await started.reload()
+    assert 4711 in started._server._actors
+
+
 async def test_the_day_on_which_thanking_was_switched_on_stays_until_it_is_switched_off(place: Place) -> None:
     """Else an account that has been there for years would thank for its old orders."""
 

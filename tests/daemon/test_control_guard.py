@@ -343,11 +343,16 @@ async def test_who_may_only_read_can_not_act(hub: FakeHub, path: Path) -> None:
 
 
 def test_root_the_daemons_user_and_admins_may_act(path: Path) -> None:
-    actors = ControlServer(FakeHub(), path, admin_uids=(4242,), log=FakeLog())._actors
+    server = ControlServer(FakeHub(), path, admin_uids=(4242,), log=FakeLog())
+    actors = server._actors
     assert actors == {0, os.geteuid(), 4242}
     check_may_act(4242, actors)
     with pytest.raises(Refusal):
         check_may_act(4243, actors)
+    server.admit((4243,))
+    check_may_act(4243, server._actors)
+    with pytest.raises(Refusal):
+        check_may_act(4242, server._actors)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can ask as another user")

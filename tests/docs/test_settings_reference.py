@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from importlib.metadata import entry_points
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, UnionType
 from typing import Any, Literal, get_args, get_origin
 
 import msgspec
@@ -81,6 +81,8 @@ def words(kind: Any) -> str:
         return f"{', '.join(others)} or {last}"
     if type(None) in get_args(kind):
         return words(next(part for part in get_args(kind) if part is not type(None)))
+    if isinstance(kind, UnionType):
+        return " or ".join(words(part) for part in get_args(kind))
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return words(Literal[tuple(one.value for one in kind)])
     if get_origin(kind) in {tuple, frozenset}:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from plugins.allegro.simulator import AllegroSimulator
+from tests.journeys.manager import Manager
 from tests.journeys.scripted_shop import Shop
 from tests.journeys.world import World
 
@@ -25,3 +26,11 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         finally:
             await world.close()
         world.check_promises()
+
+
+@pytest.fixture
+async def manager(world: World) -> AsyncIterator[Manager]:
+    """Every daemon of the world is started by it, and has to feed a watchdog of 0.6 s."""
+    with Manager(world.folder / "notify") as manager:
+        world.environ |= {"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": "600000"}
+        yield manager

@@ -85,6 +85,7 @@ class World:
         self.shop = shop
         self.process: asyncio.subprocess.Process | None = None
         self.unintended: list[str] = []
+        self.environ: dict[str, str] = {}  # what the daemon and the commands find in their environment besides
         self.settings: dict[str, Json] = {
             f"marketplaces.{MARKET}": {
                 "platform": "allegro",
@@ -177,7 +178,7 @@ class World:
 
     def _environ(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ORDERFERRY")}
-        return {**kept, "ORDERFERRY_SOCKET": str(self.socket), "COLUMNS": "200"}
+        return {**kept, "ORDERFERRY_SOCKET": str(self.socket), "COLUMNS": "200", **self.environ}
 
     async def _up(self) -> bool:
         if self.process is None or self.process.returncode is not None:
@@ -240,6 +241,11 @@ class World:
             raise
         self._note(" ".join(words), f"{out.decode()}\n{err.decode()}")
         return Said(process.returncode or 0, out.decode(), err.decode())
+
+    def logged(self, event: str | None = None, **wanted: object) -> list[Json]:
+        """What the daemon has logged so far; of this name, and with these values."""
+        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        return [line for line in lines if event in {None, line["event"]} and wanted.items() <= line.items()]
 
     async def entries(self, kind: str | None = None, **wanted: object) -> list[Json]:
         """The journal's rows so far; of this kind, and with these fields or data."""
