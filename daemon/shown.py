@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from daemon.core.differences import differences
+from daemon.core.alarming import unreadable_remedy
 from daemon.core.job import JobState, remedy
 from daemon.core.journal import Entry
 from daemon.core.story import Subject, tell
@@ -130,11 +131,7 @@ def malformed_view(row: Any, *, imported: bool) -> MalformedView:  # a sqlite ro
         first_seen=when(row[4]),
         last_seen=when(row[5]),
         times=row[6],
-        remedy=(
-            f"mend it in the file, then: orderferry import FILE --account {row[1]}"
-            if imported
-            else f"once it is mended there, or the plugin is newer: orderferry fetch {row[1]}"
-        ),
+        remedy=unreadable_remedy(row[1], imported=imported),
     )
 
 

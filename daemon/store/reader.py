@@ -55,6 +55,10 @@ class Reader:
     async def _all(self, sql: str, *parameters: Any) -> list[Any]:  # sqlite cells
         return list(await self._db.execute_fetchall(sql, parameters))
 
+    async def fetch(self, sql: str, *parameters: Any) -> list[Any]:  # sqlite cells
+        """Rows of a query that another module of the store has."""
+        return await self._all(sql, *parameters)
+
     async def find(self, text: str) -> list[int]:
         """The numbers of the orders that a person can mean by this text: the hub's own, or a platform's id."""
         found = await self._all("select id from orders where external_id = ? order by id desc", text)
