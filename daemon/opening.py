@@ -27,6 +27,7 @@ class Opener:
         tokens: TokenFiles,
         clock: Clock,
         prefix: str,
+        *,
         meter: Callable[[str], Meter] = lambda _: UNMEASURED,
     ) -> None:
         self._platforms = platforms

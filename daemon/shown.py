@@ -8,14 +8,15 @@ from typing import Any
 
 import msgspec
 
+from daemon.core.alarming import Alarm, told, unreadable_remedy
 from daemon.core.differences import differences
-from daemon.core.alarming import unreadable_remedy
 from daemon.core.job import JobState, remedy
 from daemon.core.journal import Entry
 from daemon.core.story import Subject, tell
 from daemon.store.case import when
 from daemon.views import (
     AccountView,
+    AlarmView,
     DifferenceView,
     JobView,
     LinkView,
@@ -132,6 +133,19 @@ def malformed_view(row: Any, *, imported: bool) -> MalformedView:  # a sqlite ro
         last_seen=when(row[5]),
         times=row[6],
         remedy=unreadable_remedy(row[1], imported=imported),
+    )
+
+
+def alarm_view(alarm: Alarm) -> AlarmView:
+    """An alarm that is open."""
+    return AlarmView(
+        what=alarm.topic.value,
+        text=told(alarm.topic, account=alarm.account, order=alarm.order, job=alarm.job),
+        since=alarm.since,
+        command=alarm.command,
+        account=alarm.account,
+        order=alarm.order,
+        job=alarm.job,
     )
 
 

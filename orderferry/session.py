@@ -1,4 +1,4 @@
-"""An account's connections: opened by the daemon, marked when a request begins to leave, an answer read up to a limit."""
+"""An account's connections: a mark when a request begins to leave, and answers that are read up to a limit."""
 
 from __future__ import annotations
 

@@ -51,8 +51,10 @@ def letter(untold: Sequence[Untold], *, to: str, mark: str, now: datetime) -> Ma
     lines = ["orderferry needs you:", ""]
     for alarm in alarms[:LISTED]:
         what = told(alarm.topic, account=alarm.account, order=alarm.order, job=alarm.job)
-        lines += [f"- {what}, since {alarm.since:%Y-%m-%d %H:%M} UTC ({span((now - alarm.since).total_seconds())}).",
-                  f"  What helps: {alarm.command}"]
+        lines += [
+            f"- {what}, since {alarm.since:%Y-%m-%d %H:%M} UTC ({span((now - alarm.since).total_seconds())}).",
+            f"  What helps: {alarm.command}",
+        ]
     if len(alarms) > LISTED:
         lines.append(f"- and {len(alarms) - LISTED} more: orderferry status")
     lines += ["", "All that is open now: orderferry status"]

@@ -113,12 +113,8 @@ def decide(open_alarms: Iterable[Alarm], facts: Facts, now: datetime, after: tim
         if alarm.topic is Topic.DOUBLED and now - alarm.since >= DOUBLE_LASTS:
             there.pop(key, None)
     return Decision(
-        begun=tuple(
-            alarm for key, alarm in there.items() if key not in known or known[key].topic is not alarm.topic
-        ),
-        over=tuple(
-            alarm for key, alarm in known.items() if key not in there and not _may_go_on(alarm, facts)
-        ),
+        begun=tuple(alarm for key, alarm in there.items() if key not in known or known[key].topic is not alarm.topic),
+        over=tuple(alarm for key, alarm in known.items() if key not in there and not _may_go_on(alarm, facts)),
     )
 
 
@@ -204,7 +200,9 @@ def told(topic: str, *, account: str, order: int | None, job: int | None) -> str
         case Topic.UNFINISHED:
             return f"{subject} waits for {account}"
         case Topic.PARKED:
-            return f"{subject} is parked: {f'job {job}' if job is not None else 'a job'} for {account} waits for a person"
+            return (
+                f"{subject} is parked: {f'job {job}' if job is not None else 'a job'} for {account} waits for a person"
+            )
         case Topic.UNREADABLE:
             return f"an order from {account} could not be read"
         case Topic.DOUBLED:
