@@ -32,11 +32,11 @@ AT_ONCE = frozenset(
         Kind.DOUBLE_FOUND,
         Kind.ACCOUNT_NEEDS_LOGIN,
         Kind.ACCOUNT_REFUSED,
-        Kind.JOB_RETRIED,
-        Kind.JOB_RESOLVED,
+        Kind.ACCOUNT_UP,
+        Kind.ACCOUNT_PAUSED,
     }
 )
-"""Rows of the journal after which a look is worth while at once."""
+"""Rows of the journal after which a look is worth while at once, beside those of a job that has an alarm."""
 
 
 class Alarms:
@@ -50,10 +50,11 @@ class Alarms:
         self._mail = AlarmMail(accounts, rounds, reader, clock, prefix)
         self._mailing: asyncio.Task[None] | None = None
         self._bell = asyncio.Event()
+        self._jobs: frozenset[int | None] = frozenset()  # those that have an alarm
 
     def heed(self, entries: Sequence[Entry]) -> None:
         """These rows of the journal are on disk: what a person waits for is looked at at once."""
-        if any(entry.kind in AT_ONCE for entry in entries):
+        if any(entry.kind in AT_ONCE or entry.job in self._jobs for entry in entries):
             self._bell.set()
 
     async def run(self, settings: WatchSettings) -> None:
@@ -63,11 +64,12 @@ class Alarms:
                 self._bell.clear()
                 await self.look(settings)
                 await self._clock.sleep(REST)
-                await self._until_called()
+                await self._until_called(min(LOOK_EVERY, settings.alarm_after.total_seconds() / 3))
         finally:
-            if self._mailing is not None:
-                self._mailing.cancel()
-                await asyncio.gather(self._mailing, return_exceptions=True)
+            mailing, self._mailing = self._mailing, None
+            if mailing is not None:
+                mailing.cancel()
+                await asyncio.gather(mailing, return_exceptions=True)
 
     async def look(self, settings: WatchSettings) -> None:
         """Tells what is new and what is over, and mails what no mail has told yet where that is due."""
@@ -76,10 +78,12 @@ class Alarms:
         now = self._clock.now()
         kept = await watching.open_alarms(self._reader)
         facts = await self._facts(now, settings)
-        decision = decide([one.alarm for one in kept], facts, now, settings.alarm_after)
+        open_now = [one.alarm for one in kept]
+        decision = decide(open_now, facts, now, settings.alarm_after)
         if decision.begun or decision.over:
             await self._rounds.act(lambda desk: _tell(desk, decision))
             _log(decision)
+        self._jobs = frozenset(alarm.job for alarm in (*open_now, *decision.begun) if alarm.job is not None)
         if self._mailing is not None and self._mailing.done():
             mailing, self._mailing = self._mailing, None
             mailing.result()  # a mistake of ours ends this run, and is told
@@ -102,9 +106,9 @@ class Alarms:
             },
         )
 
-    async def _until_called(self) -> None:
+    async def _until_called(self, longest: float) -> None:
         """Waits for the next look, or until something has happened."""
-        sleep = asyncio.ensure_future(self._clock.sleep(LOOK_EVERY - REST))
+        sleep = asyncio.ensure_future(self._clock.sleep(longest))
         bell = asyncio.ensure_future(self._bell.wait())
         try:
             await asyncio.wait({sleep, bell}, return_when=asyncio.FIRST_COMPLETED)
