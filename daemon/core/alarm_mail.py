@@ -46,8 +46,7 @@ def mail_due(untold: Sequence[Untold], sent: Sequence[datetime], failed: datetim
 def letter(untold: Sequence[Untold], *, to: str, mark: str, now: datetime) -> Mail:
     """The mail about these alarms; `mark` is what this installation's references begin with."""
     alarms = [one.alarm for one in sorted(untold, key=lambda one: one.raised_at)]
-    first = told(alarms[0].topic, account=alarms[0].account, order=alarms[0].order, job=alarms[0].job)
-    more = f", and {len(alarms) - 1} more" if len(alarms) > 1 else ""
+    topics = ", ".join(sorted({alarm.topic.replace("_", " ") for alarm in alarms}))
     lines = ["orderferry needs you:", ""]
     for alarm in alarms[:LISTED]:
         what = told(alarm.topic, account=alarm.account, order=alarm.order, job=alarm.job)
@@ -62,6 +61,6 @@ def letter(untold: Sequence[Untold], *, to: str, mark: str, now: datetime) -> Ma
     return Mail(
         id=f"{mark}-alarm-{digest.hexdigest()[:16]}",
         to=to,
-        subject=f"orderferry: {first}{more}",
+        subject=f"orderferry: {len(alarms)} alarm{'s' * (len(alarms) > 1)} ({topics})",
         text="\n".join(lines) + "\n",
     )
