@@ -50,7 +50,7 @@ class Watch:
         try:
             async with asyncio.timeout(ANSWER_LIMIT):
                 await self._reader.last_entry()
-        except (TimeoutError, sqlite3.Error) as error:
+        except (TimeoutError, sqlite3.Error, ValueError) as error:  # the last: the connection is closed
             raise CommandError("unavailable", f"the store does not answer ({type(error).__name__})") from error
 
     async def exposition(self) -> str:
