@@ -19,7 +19,7 @@ _OPEN = f"from job where state in {OPEN_STATES}"
 QUERIES: dict[str, str] = {
     "orders": "select account, stage, orders from tally",
     "jobs": f"select account, kind, state, count(*) {_OPEN} group by account, kind, state",
-    "oldest": f"select min(made_at) {_OPEN} and kind = '{JobKind.ADD_ORDER}'",
+    "oldest": f"select account, min(made_at) {_OPEN} and kind = '{JobKind.ADD_ORDER}' group by account",
     "unreadable": "select account, count(*) from malformed group by account",
     "alarms": "select topic, count(*) from alarm group by topic",
     "rows": "select coalesce(max(id), 0) from journal",
@@ -38,26 +38,25 @@ QUERIES: dict[str, str] = {
 
 
 class Tallies(Struct, frozen=True, kw_only=True):
-    """Counts for metrics; `oldest` is since when an order waits to be put into a shop."""
+    """Counts for metrics; `oldest` is since when an order waits to be put into each shop."""
 
     orders: dict[tuple[str, str], int]
     jobs: dict[tuple[str, str, str], int]
     unreadable: dict[str, int]
     alarms: dict[str, int]
     journal_rows: int
-    oldest: datetime | None
+    oldest: dict[str, datetime]
 
 
 async def tallies(reader: Reader) -> Tallies:
     """The counts as they are now."""
-    oldest = (await reader.fetch(QUERIES["oldest"]))[0][0]
     return Tallies(
         orders={(row[0], row[1]): row[2] for row in await reader.fetch(QUERIES["orders"])},
         jobs={(row[0], row[1], row[2]): row[3] for row in await reader.fetch(QUERIES["jobs"])},
         unreadable=dict(await reader.fetch(QUERIES["unreadable"])),
         alarms=dict(await reader.fetch(QUERIES["alarms"])),
         journal_rows=(await reader.fetch(QUERIES["rows"]))[0][0],
-        oldest=None if oldest is None else when(oldest),
+        oldest={row[0]: when(row[1]) for row in await reader.fetch(QUERIES["oldest"])},
     )
 
 

@@ -38,9 +38,9 @@ class Snapshot(Struct, kw_only=True):
     degraded: bool
     rounds: int
     journal_rows: int
-    oldest_unfinished: float
     orders: Mapping[tuple[str, str], int]  # by account and stage
     jobs: Mapping[tuple[str, str, str], int]  # by account, kind and state
+    oldest: Mapping[str, float]  # by account
     unreadable: Mapping[str, int]
     alarms: Mapping[str, int]  # by topic
     health: Mapping[str, str]  # by account, as in daemon.accounts
@@ -156,20 +156,17 @@ class _Gauges(Collector):
         if now is None:
             return
         about = {"version": now.version, "python": now.python, "sqlite": now.sqlite}
-        yield InfoMetricFamily("orderferry", "The program's version, and whose it runs on.", about)
+        yield InfoMetricFamily("orderferry", "The program's version, and those of Python and SQLite.", about)
         yield _one("orderferry_start_time_seconds", "When the daemon started, in seconds since 1970.", now.started_at)
         yield _one("orderferry_store_degraded", "1 while the store can't be written: nothing is sent.", now.degraded)
         rounds = "Rounds of the store since the start: each writes in one commit all that has come in."
         yield CounterMetricFamily("orderferry_store_rounds", rounds, now.rounds)
         yield _one("orderferry_journal_rows", "Rows that the journal has had, ever.", now.journal_rows)
-        yield _one(
-            "orderferry_oldest_unfinished_order_seconds",
-            "Age of the oldest job that still has to put an order into a shop, parked ones too; 0 where there is none.",
-            now.oldest_unfinished,
-        )
         yield _many("orderferry_orders", "Orders in the hub.", ("account", "stage"), now.orders.items())
         jobs = "Jobs that are not ended: waiting, sending, unsure or parked."
         yield _many("orderferry_jobs", jobs, ("account", "kind", "state"), now.jobs.items())
+        oldest = "Age of the oldest order that still has to be put into this shop, a parked one too."
+        yield _many("orderferry_oldest_unfinished_order_seconds", oldest, ("account",), _single(now.oldest))
         unreadable = "Orders that could not be read."
         yield _many("orderferry_unreadable_orders", unreadable, ("account",), _single(now.unreadable))
         yield _many("orderferry_alarms", "Alarms that are open.", ("topic",), _single(now.alarms))

@@ -56,7 +56,7 @@ class Watch:
     async def exposition(self) -> str:
         """All metrics as they are now, in Prometheus's text format."""
         counts = await watching.tallies(self._reader)
-        waits = self._clock.now() - counts.oldest if counts.oldest is not None else None
+        now = self._clock.now()
         return self._metrics.expose(
             Snapshot(
                 version=self._version,
@@ -66,9 +66,9 @@ class Watch:
                 degraded=self._rounds.degraded is not None,
                 rounds=self._rounds.count,
                 journal_rows=counts.journal_rows,
-                oldest_unfinished=0.0 if waits is None else max(waits.total_seconds(), 0.0),
                 orders=counts.orders,
                 jobs=counts.jobs,
+                oldest={name: max((now - since).total_seconds(), 0.0) for name, since in counts.oldest.items()},
                 unreadable=counts.unreadable,
                 alarms=counts.alarms,
                 health={state.name: state.health.value for state in self._accounts},

@@ -82,7 +82,7 @@ async def test_the_figures_are_those_of_the_platforms(world: World, port: str) -
         assert of(samples, "orderferry_account_needs_login", account=name) == 0
         assert of(samples, "orderferry_last_fetch_time_seconds", account=name) > 1_700_000_000
     assert of(samples, "orderferry_store_commit_seconds_count") > 4
-    assert of(samples, "orderferry_oldest_unfinished_order_seconds") > 0
+    assert of(samples, "orderferry_oldest_unfinished_order_seconds", account=SHOP) > 0
     assert of(samples, "orderferry_store_degraded") == 0
     assert of(samples, "orderferry_process_resident_memory_bytes") > 1_000_000
 
