@@ -12,7 +12,8 @@ from daemon.round import Rounds
 from daemon.store import watching
 from daemon.store.reader import Reader
 from daemon.views import CommandError
-from daemon.watch.metrics import Metrics, Snapshot
+from daemon.watch.exposition import Snapshot, expose
+from daemon.watch.metrics import Metrics
 from orderferry import Clock
 
 ANSWER_LIMIT = 5.0
@@ -57,7 +58,8 @@ class Watch:
         """All metrics as they are now, in Prometheus's text format."""
         counts = await watching.tallies(self._reader)
         now = self._clock.now()
-        return self._metrics.expose(
+        return expose(
+            self._metrics,
             Snapshot(
                 version=self._version,
                 python=platform.python_version(),
@@ -75,5 +77,5 @@ class Watch:
                 caught_up={
                     state.name: state.caught_up.timestamp() for state in self._accounts if state.caught_up is not None
                 },
-            )
+            ),
         )

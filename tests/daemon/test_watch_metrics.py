@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from daemon.store.reader import Reader
 from daemon.store.watching import QUERIES, tallies
 from daemon.views import CommandError
-from daemon.watch.metrics import CONTENT_TYPE, Metrics
+from daemon.watch.exposition import CONTENT_TYPE
+from daemon.watch.metrics import Metrics, Spread
 from daemon.watch.watch import Watch
 from orderferry import MalformedOrder, Rejected, Stage
 from orderferry.meter import Ending, Waiting
@@ -148,6 +151,22 @@ async def test_a_meter_counts_what_the_http_client_tells(watched: Watched) -> No
     assert await watched.value("orderferry_requests_total", "account=shop", "outcome=unsure") == 1
     assert await watched.value("orderferry_request_seconds_sum", "account=shop") == pytest.approx(30.2)
     assert await watched.value("orderferry_rate_limit_wait_seconds_total", "account=shop", "reason=own_limit") == 1.5
+
+
+@given(st.lists(st.floats(0, 100)), st.lists(st.floats(0.01, 50), min_size=1, unique=True).map(sorted))
+def test_a_spread_counts_every_value_below_each_bound(values: list[float], bounds: list[float]) -> None:
+    spread = Spread(bounds)
+    for value in values:
+        spread.observe(value)
+    expected = [(str(bound), float(sum(value <= bound for value in values))) for bound in bounds]
+    assert spread.below() == [*expected, ("+Inf", float(len(values)))]
+    assert spread.total == pytest.approx(sum(values))
+
+
+def test_a_clock_that_was_set_back_makes_no_negative_time() -> None:
+    spread = Spread((1.0,))
+    spread.observe(-5.0)
+    assert (spread.below(), spread.total) == ([("1.0", 1.0), ("+Inf", 1.0)], 0.0)
 
 
 async def test_labels_are_few_and_never_an_order(watched: Watched) -> None:

@@ -7,7 +7,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from daemon.core.job import JobKind, JobState
 from daemon.core.journal import Entry, Kind
-from daemon.watch.metrics import Metrics, Snapshot
+from daemon.watch.exposition import Snapshot, expose
+from daemon.watch.metrics import Metrics
 from orderferry.meter import Ending, Waiting
 from tests.daemon.control_views import NOW
 
@@ -38,4 +39,4 @@ def families() -> list[Metric]:
     metrics.committed(0.001)
     metrics.linked("my-shop", 0.5)
     metrics.journaled([Entry(at=NOW, kind=Kind.JOB_DONE, account="my-shop", data={"what": JobKind.ADD_ORDER})])
-    return list(text_string_to_metric_families(metrics.expose(SNAPSHOT)))
+    return list(text_string_to_metric_families(expose(metrics, SNAPSHOT)))

@@ -14,7 +14,7 @@ import yaml
 
 from daemon.cli import cli
 from daemon.core.alarming import Topic
-from daemon.watch.metrics import CONTENT_TYPE
+from daemon.watch.exposition import CONTENT_TYPE
 from tests.daemon.watch_sample import families
 
 ROOT = Path(__file__).parents[2]
