@@ -39,7 +39,7 @@ class OpenPort:
         server = await asyncio.get_running_loop().create_server(connections, host, port)
         self._log.info("metrics_listening", url=f"http://{f'[{host}]' if ':' in host else host}:{port}/metrics")
         try:
-            await server.serve_forever()
+            await asyncio.Event().wait()  # not serve_forever, whose end waits for connections that are kept open
         finally:
             server.close()
             connections.pre_shutdown()

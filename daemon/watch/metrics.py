@@ -79,8 +79,8 @@ class _AccountMeter:
         self._seconds = metrics.request_seconds[account,]
 
     def asked(self, ending: Ending, seconds: float) -> None:
-        self._metrics.requests[self._account, ending.value] += 1
+        self._metrics.requests[self._account, ending] += 1
         self._seconds.observe(seconds)
 
     def waited(self, why: Waiting, seconds: float) -> None:
-        self._metrics.waits[self._account, why.value] += seconds
+        self._metrics.waits[self._account, why] += seconds
