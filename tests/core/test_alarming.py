@@ -126,7 +126,7 @@ def test_when_all_is_well_every_alarm_is_over(before: list[Facts]) -> None:
 
 
 @pytest.mark.parametrize("kind", JobKind)
-@pytest.mark.parametrize("state", OPEN)
+@pytest.mark.parametrize("state", sorted(OPEN))
 def test_a_job_is_late_from_its_first_try_or_its_time_on(kind: JobKind, state: JobState) -> None:
     in_time = {"kind": kind, "due": NOW - AFTER + SECOND, "made_at": NOW - AFTER + SECOND}
     assert not begun(Facts(jobs=[job(state, **in_time)]))

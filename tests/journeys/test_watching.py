@@ -112,6 +112,12 @@ async def test_the_port_shows_three_paths_to_this_machine_and_nothing_else(world
     assert (await by_port(port, "metrics?x=1"))[0] == 400
     assert (await by_port(port, "healthz", X="x" * 9000))[0] in {400, 431}
 
+    del world.settings["watch"]["listen"]
+    world.write_config()
+    assert (await world.cli("reload")).code == 0
+    with pytest.raises(aiohttp.ClientConnectorError):
+        await by_port(port, "healthz")
+
 
 async def test_an_alarm_is_told_once_and_is_over_when_a_person_has_acted(world: World, port: str) -> None:
     assert port
