@@ -47,7 +47,7 @@ class AccountState(Struct, kw_only=True):
 
     `firm` says that the platform itself asked for the hold, so that a call from before it does not lift it. `checked`
     says that its keys and maps were looked at since they last changed. `faults` are entries of its maps that its
-    platform does not know or take: they count as not written.
+    platform does not know or take: they count as not written. `troubled_since` is when its health last turned worse.
     """
 
     name: str
@@ -72,6 +72,7 @@ class AccountState(Struct, kw_only=True):
     caught_up: datetime | None = None
     forwards_since: datetime | None = None
     last_success: datetime | None = None
+    troubled_since: datetime | None = None
 
     @property
     def forwards(self) -> bool:
@@ -226,6 +227,7 @@ class Accounts:
         state.problem = failure.message
         if not state.paused:
             state.health = Health.NEEDS_LOGIN if failure.cause is Cause.NEEDS_LOGIN else Health.DOWN
+            state.troubled_since = now if state.health is not was else state.troubled_since
         return Turn.WORSE if state.health is not was and not state.paused else Turn.SAME
 
     def pause(self, state: AccountState, *, paused: bool) -> None:

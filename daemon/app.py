@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,10 +21,11 @@ from daemon.clock import SystemClock
 from daemon.companions import Companion, Companions, ended
 from daemon.config import Config, ConfigError, load
 from daemon.control.listening import SocketError
+from daemon.control.port import OpenPort
 from daemon.control.server import ControlServer
 from daemon.core import forwarding, liveness
 from daemon.core.blocking import Culprit
-from daemon.core.journal import Kind
+from daemon.core.journal import Entry, Kind
 from daemon.dispatcher import DRAIN, Dispatcher
 from daemon.events import Feed
 from daemon.heartbeat import Heartbeat
@@ -43,6 +45,10 @@ from daemon.store.reader import Reader
 from daemon.store.store import Store
 from daemon.vault import TokenFiles, Vault, VaultError
 from daemon.views import CommandError, Done
+from daemon.watch.alarms import Alarms
+from daemon.watch.metrics import Metrics
+from daemon.watch.settings import place
+from daemon.watch.watch import Watch
 from orderferry import Clock
 
 log = structlog.get_logger("orderferry.daemon")
@@ -75,6 +81,7 @@ class Daemon:
         self._hooks = Hooks()
         self._accounts = Accounts(clock, self._hooks)
         self._feed = Feed()
+        self._metrics = Metrics()
         self._roster: Roster | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._reloading = asyncio.Lock()
@@ -97,17 +104,19 @@ class Daemon:
         self._closing.push_async_callback(reader.close)
         prefix = forwarding.prefix(store.installation)
         tokens = TokenFiles(vault, data_dir)
-        opener = Opener(self._catalogue.platforms, self._hooks, tokens, self._clock, prefix)
+        opener = Opener(self._catalogue.platforms, self._hooks, tokens, self._clock, prefix, meter=self._metrics.meter)
         self._closing.push_async_callback(opener.close)
         rounds = self._rounds = Rounds(
             store,
             self._clock,
             targets=self._accounts.targets,
             ladder=lambda: self._accounts.ladder,
-            publish=self._feed.publish,
+            publish=self._publish,
+            meter=self._metrics,
         )
         living = Liveness(self.notifier, self._clock, store=store, rounds=rounds, accounts=self._accounts)
         self._closing.push_async_callback(ended, asyncio.create_task(living.run()))
+        self._alarms = Alarms(self._accounts, rounds, reader, self._clock, prefix)
         dispatcher = Dispatcher(self._accounts, rounds, self._clock, prefix)
         dispatcher.hold()  # what the last process left is settled first: a job of ours must not be taken for one of its
         running = asyncio.create_task(rounds.run(dispatcher))
@@ -145,6 +154,16 @@ class Daemon:
             clock=self._clock,
         )
         hub.reloader = self.reload
+        hub.watch = Watch(
+            self._metrics,
+            version=facts.version,
+            started_at=facts.started_at,
+            accounts=self._accounts,
+            rounds=rounds,
+            reader=reader,
+            clock=self._clock,
+        )
+        self._port = OpenPort(hub, structlog.get_logger("orderferry.control"))
         server = self._server = ControlServer(
             hub,
             self.config.daemon.socket if self._sock is None else Path(self._sock.getsockname()),
@@ -165,6 +184,7 @@ class Daemon:
         companions = self._companions = Companions(self._companions_of(), self._clock)
         self._closing.push_async_callback(companions.stop)
         await companions.follow(self.config)
+        hub.watch.started = True
         self.notifier.ready()
         log.info("ready", version=facts.version, accounts=len(roster.pollers), data_dir=str(data_dir), pid=os.getpid())
 
@@ -234,7 +254,19 @@ class Daemon:
 
     def _companions_of(self) -> list[Companion]:
         """What runs beside the main job, each as its part of the settings says."""
-        return []
+        return [
+            Companion(name="alarms", settings=lambda config: config.watch, run=self._alarms.run),
+            Companion(
+                name="metrics",
+                settings=lambda config: config.watch.listen and place(config.watch.listen),
+                run=lambda at: self._port.run(*at),
+            ),
+        ]
+
+    def _publish(self, entries: Sequence[Entry]) -> None:
+        self._feed.publish(entries)
+        self._metrics.journaled(entries)
+        self._alarms.heed(entries)
 
     async def _recover(self, store: Store, rounds: Rounds) -> int:
         # the second condition is the index's own: without it every job that there ever was would be read

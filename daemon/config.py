@@ -27,6 +27,8 @@ from daemon.paths import default_data_dir, default_socket
 from daemon.secret_sources import WrongValueError
 from daemon.toml_lines import KeyPath, line_of_each_key
 from daemon.toml_values import Problem, TableReader, closest, quoted
+from daemon.watch import settings as watch_settings
+from daemon.watch.settings import WatchSettings
 from orderferry import Role
 from orderferry.platform import AnyPlatform
 
@@ -72,6 +74,7 @@ class Config(Struct, frozen=True, kw_only=True):
     statuses: tuple[Status, ...]
     rules: Rules = Rules()
     accounts: tuple[AccountSettings, ...]
+    watch: WatchSettings = WatchSettings()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -100,8 +103,9 @@ def load(path: Path, platforms: Mapping[str, type[AnyPlatform]], environ: Mappin
     text, mode = _read(path)
     document = _parse(path, text)
     reader = TableReader(path, line_of_each_key(text), environ)
-    reader.check_keys(document, ("daemon", "statuses", "rules", *SECTIONS, MAIL), ())
+    reader.check_keys(document, ("daemon", watch_settings.SECTION, "statuses", "rules", *SECTIONS, MAIL), ())
     daemon = _daemon(reader, document.get("daemon", {}), environ)
+    watch = watch_settings.read(reader, document) or WatchSettings()
     statuses = _statuses(reader, document.get("statuses"))
     rules = _rules(reader, document.get("rules", {}), statuses or DEFAULT_STATUSES)
     accounts = read_accounts(reader, document, platforms, [status.key for status in statuses])
@@ -110,9 +114,11 @@ def load(path: Path, platforms: Mapping[str, type[AnyPlatform]], environ: Mappin
     accounts += () if mail is None else (mail,)
     if reader.problems or daemon is None:
         raise ConfigError(tuple(sorted(reader.problems, key=lambda problem: problem.line or 0)))
-    _warn(reader, accounts, others_can_read=bool(mode & (stat.S_IRGRP | stat.S_IROTH)))
+    _warn(reader, accounts, watch, others_can_read=bool(mode & (stat.S_IRGRP | stat.S_IROTH)))
     warnings = tuple(map(str, reader.warnings))
-    return Config(path=path, daemon=daemon, statuses=statuses, rules=rules, accounts=accounts, warnings=warnings)
+    return Config(
+        path=path, daemon=daemon, watch=watch, statuses=statuses, rules=rules, accounts=accounts, warnings=warnings
+    )
 
 
 def _read(path: Path) -> tuple[str, int]:
@@ -256,10 +262,13 @@ def _text(reader: TableReader, raw: object, at: KeyPath) -> str | None:
     return text
 
 
-def _warn(reader: TableReader, accounts: tuple[AccountSettings, ...], *, others_can_read: bool) -> None:
+def _warn(
+    reader: TableReader, accounts: tuple[AccountSettings, ...], watch: WatchSettings, *, others_can_read: bool
+) -> None:
     shops = [account for account in accounts if account.role is Role.SHOP]
-    if any(account.role is Role.MAIL for account in accounts) and not any(one.thank_you for one in accounts):
-        reader.warn((MAIL,), "no account has thank_you = true, so no mail is sent")
+    mails = watch.mail_to is not None or any(one.thank_you for one in accounts)
+    if any(account.role is Role.MAIL for account in accounts) and not mails:
+        reader.warn((MAIL,), "no account has thank_you = true, and [watch] has no mail_to, so no mail is sent")
     if not accounts:
         reader.warn((), "no account is set up, so there is nothing to do; add [marketplaces.NAME] and [shops.NAME]")
     elif not shops:

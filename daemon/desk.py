@@ -52,6 +52,7 @@ class Desk:
         self.unreadable: dict[tuple[str, str], str] = {}
         self.referred: dict[tuple[str, str], int] = {}
         self.entries: list[Entry] = []
+        self.linked: list[tuple[str, datetime]] = []  # shops that got an order by itself, and when that was ready
         self.batch = Batch()
         self._touched: dict[int, Case] = {}
 

@@ -21,6 +21,7 @@ from daemon.events import Feed
 from daemon.fetching import Fetching
 from daemon.importer import Importer
 from daemon.round import Rounds
+from daemon.store import watching
 from daemon.store.case import when
 from daemon.store.reader import Filter, Reader
 from daemon.views import (
@@ -113,6 +114,7 @@ class HubReads:
             jobs=states,
             malformed=malformed,
             oldest_unfinished=oldest,
+            alarms=tuple(shown.alarm_view(one.alarm) for one in await watching.open_alarms(self._reader)),
             statuses={status.key: status.label for status in self._config.statuses},
         )
 

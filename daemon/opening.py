@@ -11,8 +11,10 @@ from daemon.account_settings import AccountSettings
 from daemon.hooks import Hooks
 from daemon.vault import TokenFiles
 from orderferry import Account, Clock
-from orderferry.http import Auth, Http, Limits, open_session
+from orderferry.http import Auth, Http, Limits
+from orderferry.meter import UNMEASURED, Meter
 from orderferry.platform import AnyPlatform
+from orderferry.session import open_session
 
 
 class Opener:
@@ -25,12 +27,15 @@ class Opener:
         tokens: TokenFiles,
         clock: Clock,
         prefix: str,
+        *,
+        meter: Callable[[str], Meter] = lambda _: UNMEASURED,
     ) -> None:
         self._platforms = platforms
         self._hooks = hooks
         self._tokens = tokens
         self._clock = clock
         self._prefix = prefix
+        self._meter = meter
         self._sessions: dict[str, ClientSession] = {}
 
     def open(self, settings: AccountSettings) -> AnyPlatform:
@@ -57,6 +62,7 @@ class Opener:
                 limits=limits,
                 headers=headers,
                 explain=explain,
+                meter=self._meter(settings.name),
             )
 
         def make() -> AnyPlatform:

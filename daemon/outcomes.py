@@ -142,6 +142,8 @@ def _linked(desk: Desk, case: Case, job: JobRecord, outcome: Outcome, shop_order
         total=total,
         stock_fell=shop_order.stock_fell,
     )
+    if order.ready_at is not None and not job.by_hand:
+        desk.linked.append((job.account, order.ready_at))
     called_off = order.stage in {Stage.CANCELLED, Stage.MERGED}  # some platforms then empty the order
     if total is not None and total != order.total and not called_off:
         desk.warn(case, f"{job.account} makes it {total}, the marketplace {order.total}", job.account)

@@ -349,6 +349,10 @@ def _hear_echo(desk: Desk, account: str, case: Case, echo: Echo) -> None:
         both = [link.shop_order, echo.id]
         desk.note(Kind.DOUBLE_FOUND, order=case.order.id, account=account, reference=echo.reference, shop_orders=both)
         desk.warn(case, f"{account} holds it twice, as {both[0]} and {both[1]}; cancel one of them there", account)
+    if echo.id == link.doubled_as and _called_off(desk, account, echo):
+        link.doubled_as = None  # a person has put it right
+        case.link(link)
+        desk.touch(case)
     if echo.id == link.shop_order and echo.paid and not case.order.paid:
         case.order.paid = True
         case.changed = True

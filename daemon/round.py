@@ -26,6 +26,7 @@ from daemon.core.statuses import Ladder
 from daemon.core.ticking import SLICE, Reading, moved
 from daemon.desk import Desk, Needs
 from daemon.imported import Imported, take
+from daemon.measuring import RoundMeter, Unmeasured
 from daemon.outcomes import Outcome, settle_outcome
 from daemon.receive import Received, receive
 from daemon.store.batch import Batch
@@ -94,9 +95,11 @@ class Rounds:
         targets: Callable[[], Mapping[str, Target]],
         ladder: Callable[[], Ladder],
         publish: Callable[[Sequence[Entry]], None],
+        meter: RoundMeter | None = None,
     ) -> None:
         self.degraded: str | None = None
         self.busy_since: float | None = None  # by the monotonic clock: when the round that is under way began
+        self.count = 0
         self.seconds = 0.001  # how long a round takes, smoothed: the dispatcher claims ahead by it
         self._store = store
         self._clock = clock
@@ -104,6 +107,7 @@ class Rounds:
         self._ladder = ladder
         self._read = self._clocks()
         self._publish = publish
+        self._meter = meter or Unmeasured()
         self._inbox: list[Item] = []
         self._wake = asyncio.Event()
         self._stopping = False
@@ -158,6 +162,7 @@ class Rounds:
             items, self._inbox = self._inbox[:LARGEST], self._inbox[LARGEST:]
             if self._inbox:
                 self._wake.set()
+            self.count += 1
             began = self._clock.monotonic()
             try:
                 await self._attempt(items, carrier)
@@ -245,6 +250,8 @@ class Rounds:
         if batch or rooms:
             claimed = await self._write(desk, rooms, now)
         self._publish(desk.entries)
+        for account, ready_at in desk.linked:
+            self._meter.linked(account, (self._clock.now() - ready_at).total_seconds())
         for item, answer in answers:
             if not item.future.done():
                 item.future.set_result(answer)
@@ -266,7 +273,9 @@ class Rounds:
             cases = await self._cases(desk, jobs)
             await store.write(_claim(jobs, cases, desk.targets, now))
             laden = await self._laden(jobs, cases) if jobs else []  # now: nothing may fail once it is written
+            began = self._clock.monotonic()
             await store.commit()
+            self._meter.committed(self._clock.monotonic() - began)
         except BaseException:
             await store.rollback()
             raise

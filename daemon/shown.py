@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from daemon.core.alarming import Alarm, told, unreadable_remedy
 from daemon.core.differences import differences
 from daemon.core.job import JobState, remedy
 from daemon.core.journal import Entry
@@ -15,6 +16,7 @@ from daemon.core.story import Subject, tell
 from daemon.store.case import when
 from daemon.views import (
     AccountView,
+    AlarmView,
     DifferenceView,
     JobView,
     LinkView,
@@ -130,11 +132,20 @@ def malformed_view(row: Any, *, imported: bool) -> MalformedView:  # a sqlite ro
         first_seen=when(row[4]),
         last_seen=when(row[5]),
         times=row[6],
-        remedy=(
-            f"mend it in the file, then: orderferry import FILE --account {row[1]}"
-            if imported
-            else f"once it is mended there, or the plugin is newer: orderferry fetch {row[1]}"
-        ),
+        remedy=unreadable_remedy(row[1], imported=imported),
+    )
+
+
+def alarm_view(alarm: Alarm) -> AlarmView:
+    """An alarm that is open."""
+    return AlarmView(
+        what=alarm.topic.value,
+        text=told(alarm.topic, account=alarm.account, order=alarm.order, job=alarm.job),
+        since=alarm.since,
+        command=alarm.command,
+        account=alarm.account,
+        order=alarm.order,
+        job=alarm.job,
     )
 
 

@@ -69,7 +69,26 @@ class StatusView(View, frozen=True, kw_only=True):
     jobs: Mapping[str, int]
     malformed: int
     oldest_unfinished: datetime | None
+    alarms: tuple[AlarmView, ...] = ()
     statuses: Mapping[str, str] = {}
+
+
+class HealthView(View, frozen=True, kw_only=True):
+    """The daemon answers, and is well: `health` is ok. Whatever else is so comes as a `Problem`."""
+
+    health: str
+
+
+class AlarmView(View, frozen=True, kw_only=True):
+    """What a person must see to, since when, and the command that resolves it; `what` is the topic, `text` says it."""
+
+    what: str
+    text: str
+    since: datetime
+    command: str
+    account: str
+    order: int | None = None
+    job: int | None = None
 
 
 class JobView(View, frozen=True, kw_only=True):

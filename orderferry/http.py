@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -26,14 +26,15 @@ import msgspec
 from yarl import URL
 
 from orderferry.errors import Malformed, NeedsLogin, PlatformError, RateLimited, Rejected, Unavailable, Unsure
+from orderferry.meter import UNMEASURED, Ending, Meter, Waiting, ending_of
 from orderferry.pace import Bucket, parse_retry_after
+from orderferry.session import READS, Sent, TooLarge, read_whole, sentence_of
 
 if TYPE_CHECKING:
     from orderferry.surroundings import Clock, Log
 
 T = TypeVar("T")
 
-READS = frozenset({"GET", "HEAD", "OPTIONS"})
 HOPS = 3
 MOVED = frozenset({301, 307, 308})
 VAGUE = frozenset({408, 409, 425, 429})  # without a body of the platform's own these may come from a proxy
@@ -116,6 +117,7 @@ class Http:
     """One account's way to its platform; made by the daemon, closed with the account.
 
     `explain` reads the platform's own error message out of a body, or answers None when it does not speak there.
+    `meter` is told of every request.
     """
 
     def __init__(
@@ -129,6 +131,7 @@ class Http:
         limits: Limits | None = None,
         headers: Mapping[str, str] | None = None,
         explain: Callable[[bytes], str | None] | None = None,
+        meter: Meter = UNMEASURED,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._session = session
@@ -138,6 +141,7 @@ class Http:
         self._limits = limits or Limits()
         self._headers = {"User-Agent": "orderferry", "Accept": "application/json", **(headers or {})}
         self._explain = explain or nothing
+        self._meter = meter
         self._gate = asyncio.Semaphore(self._limits.concurrency)
         self._bucket = Bucket(self._limits.per_minute, clock) if self._limits.per_minute else None
         self._held_until = 0.0
@@ -189,10 +193,20 @@ class Http:
         )
         self._check_hold()
         async with self._gate:
-            if self._bucket is not None:
-                await self._bucket.take()
+            if self._bucket is not None and (waited := await self._bucket.take()):
+                self._meter.waited(Waiting.OWN_LIMIT, waited)
             self._check_hold()
-            response = await self._followed(request, reads=reads)
+            began, ending = self._clock.monotonic(), Ending.OK
+            try:
+                return await self._understood(request, decode, reads=reads)
+            except BaseException as error:
+                ending = ending_of(error)
+                raise
+            finally:
+                self._meter.asked(ending, self._clock.monotonic() - began)
+
+    async def _understood(self, request: Request, decode: Callable[[bytes], T], *, reads: bool) -> tuple[T, Response]:
+        response = await self._followed(request, reads=reads)
         if not 200 <= response.status < 300:
             raise self._failure(request, response, reads=reads)
         try:
@@ -203,7 +217,7 @@ class Http:
             if reads and not isinstance(error, (ValueError, msgspec.MsgspecError, RecursionError)):
                 raise  # a bug of the plugin; after a change it is a doubt none the less
             what = f"{self._where(request)} answered {response.status} with {_shape(response)} that can't be read"
-            raise _doubt(f"{what} ({_sentence(error)})", reads=reads) from error
+            raise _doubt(f"{what} ({sentence_of(error)})", reads=reads) from error
 
     async def _signed(self, request: Request, *, reads: bool) -> Response:
         if self._auth is None:
@@ -244,7 +258,7 @@ class Http:
                 allow_redirects=False,
                 trace_request_ctx=sent,
             ) as answer:
-                body = await _read(answer, self._limits.max_bytes)
+                body = await read_whole(answer, self._limits.max_bytes)
                 headers = {name.lower(): value for name, value in answer.headers.items()}
                 return Response(status=answer.status, headers=headers, body=body)
         except TooLarge:
@@ -255,8 +269,8 @@ class Http:
             raise Unavailable(f"{where}: the server's certificate is refused: {why}") from error
         except (aiohttp.ClientError, OSError, TimeoutError, ssl.SSLError, ValueError) as error:
             if not sent.began:
-                raise Unavailable(f"{where} can't be reached: {_sentence(error)}") from error
-            raise _doubt(f"{where} did not answer whole: {_sentence(error)}", reads=reads) from error
+                raise Unavailable(f"{where} can't be reached: {sentence_of(error)}") from error
+            raise _doubt(f"{where} did not answer whole: {sentence_of(error)}", reads=reads) from error
 
     def _failure(self, request: Request, response: Response, *, reads: bool) -> PlatformError:
         status = response.status
@@ -271,6 +285,7 @@ class Http:
         if status == 429 and (reads or said or response.retry_after):
             wait = parse_retry_after(response.retry_after, self._clock.now()) or self._limits.backoff
             self._held_until = max(self._held_until, self._clock.monotonic() + wait)
+            self._meter.waited(Waiting.PLATFORM, wait)
             return RateLimited(f"{text}; waiting {wait:.0f} s", retry_after=wait)
         if status in {401, 403} and (reads or said):
             return NeedsLogin(text)
@@ -300,63 +315,6 @@ class Http:
         return f"{request.method} {request.url.removeprefix(self.base_url) or '/'} at {urlsplit(self.base_url).netloc}"
 
 
-class Sent:
-    """Whether the first byte of a request may have left."""
-
-    began = False
-
-
-class TooLarge(Exception):  # noqa: N818 - a signal between two functions of this file
-    """The body is over the limit."""
-
-
-async def once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Keeps aiohttp from sending a PUT or a DELETE once more by itself when the connection broke."""
-    try:
-        return await handler(request)
-    except aiohttp.ClientConnectorError:
-        raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        if request.method in READS:
-            raise
-        raise aiohttp.ClientConnectionError(_sentence(error)) from error
-
-
-def open_session(*, ca_file: str | None = None) -> aiohttp.ClientSession:
-    """A session for one account: no cookies, no proxy from the environment, a mark when a request begins to leave.
-
-    `ca_file` names the certificates (PEM) to trust instead of the system's: for a shop with a certificate of its own.
-    """
-    trace = aiohttp.TraceConfig()
-
-    async def on_headers(session: aiohttp.ClientSession, context: Any, params: Any) -> None:  # noqa: ARG001 - aiohttp's own loosely typed signature
-        cast("Sent", context.trace_request_ctx).began = True
-
-    trace.on_request_headers_sent.append(on_headers)
-    return aiohttp.ClientSession(
-        cookie_jar=aiohttp.DummyCookieJar(),
-        trust_env=False,
-        trace_configs=[trace],
-        connector=aiohttp.TCPConnector(
-            limit=64, ttl_dns_cache=60, ssl=ssl.create_default_context(cafile=ca_file) if ca_file else True
-        ),
-        middlewares=[once],
-        auto_decompress=True,
-    )
-
-
-async def _read(answer: aiohttp.ClientResponse, limit: int) -> bytes:
-    length = answer.content_length
-    if length is not None and length > limit:
-        raise TooLarge
-    whole = bytearray()
-    async for chunk in answer.content.iter_any():
-        whole += chunk
-        if len(whole) > limit:
-            raise TooLarge
-    return bytes(whole)
-
-
 def _doubt(text: str, *, reads: bool) -> PlatformError:
     return Unavailable(text) if reads else Unsure(text)
 
@@ -373,23 +331,6 @@ def _shape(response: Response) -> str:
     """What the body looks like, without telling what is in it: a page's first words at the most."""
     start = response.body[:60].decode("utf-8", "replace")
     return f"a page ({start!r})" if start.startswith("<") else f"{len(response.body)} bytes"
-
-
-def _sentence(error: BaseException) -> str:
-    """What happened, without the address: its query may hold a key."""
-    match error:
-        case aiohttp.ConnectionTimeoutError():
-            return "connecting took too long"
-        case aiohttp.ClientConnectorError():
-            return str(error.os_error)[:200]
-        case aiohttp.ClientResponseError():
-            return error.message[:200]
-        case aiohttp.InvalidURL():
-            return "the address is not valid"
-        case TimeoutError():
-            return "it took too long"
-        case _:
-            return (str(error) or type(error).__name__)[:200]
 
 
 def nothing(body: bytes) -> None:

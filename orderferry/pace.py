@@ -23,16 +23,17 @@ class Bucket:
         self._clock = clock
         self._at = clock.monotonic()
 
-    async def take(self) -> None:
-        """Returns when a request may go."""
+    async def take(self) -> float:
+        """Returns when a request may go, with the seconds that it had to wait."""
+        began = now = self._clock.monotonic()
         while True:
-            now = self._clock.monotonic()
             self._tokens = min(self._size, self._tokens + (now - self._at) * self._rate)
             self._at = now
             if self._tokens > 1 - HAIR:
                 self._tokens -= 1
-                return
+                return now - began
             await self._clock.sleep((1 - self._tokens) / self._rate)
+            now = self._clock.monotonic()
 
 
 def parse_retry_after(value: str | None, now: datetime) -> float | None:

@@ -20,7 +20,7 @@ from daemon.commands.group import (
     since_option,
     socket_option,
 )
-from daemon.commands.showing import account_lines, order_lines, plan_lines
+from daemon.commands.showing import account_lines, alarm_lines, order_lines, plan_lines
 from daemon.commands.words import Column
 
 STAGES = ("placed", "ready", "cancelled", "merged")
@@ -72,6 +72,8 @@ def status(ctx: click.Context, *, as_json: bool) -> None:
     _print(f"  {line}" for line in lines)
     for problem in value["problems"]:
         click.echo(f"{paint('!', 'red')} {words.clean(problem)}")
+    for line in alarm_lines(value["alarms"]):
+        click.echo(f"{paint('!', 'red')} {line}")
     return None
 
 

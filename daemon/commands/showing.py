@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from daemon.commands import words
 from daemon.commands.words import Column
+
+MOST_ALARMS = 20
 
 
 def order_lines(view: Mapping[str, Any], most: int | None) -> Iterator[str]:
@@ -54,6 +56,14 @@ def order_lines(view: Mapping[str, Any], most: int | None) -> Iterator[str]:
     for warning in view["warnings"]:
         yield words.clean(f"! {warning}")
     yield from _differences(view["differences"], most)
+
+
+def alarm_lines(alarms: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The alarms that are open, the oldest first; of very many the first ones."""
+    for alarm in alarms[:MOST_ALARMS]:
+        yield words.clean(f"alarm: {alarm['text']}, since {words.when(alarm['since'])}: {alarm['command']}")
+    if len(alarms) > MOST_ALARMS:
+        yield f"and {len(alarms) - MOST_ALARMS} alarms more: `orderferry status --json` has all"
 
 
 def _differences(found: list[Mapping[str, Any]], most: int | None) -> Iterator[str]:

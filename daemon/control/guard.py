@@ -8,7 +8,7 @@ admins of the settings.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -53,8 +53,11 @@ def refusal(status: int, message: str, code: str = "invalid", headers: Mapping[s
     return Refusal(status, Problem(code=code, message=message), headers)
 
 
-def check_headers(target: str, headers: Headers, own_name: str, limit: int) -> None:
-    """Raises `Refusal` for a request that is too big, or does not come from a local program; `target` is as it came."""
+def check_headers(target: str, headers: Headers, is_ours: Callable[[str], bool], limit: int) -> None:
+    """Raises `Refusal` for a request that is too big, or does not come from a local program; `target` is as it came.
+
+    `is_ours` says whether a `Host` is one of ours.
+    """
     size = len(target) + sum(len(name) + len(value) + 4 for name, value in headers)
     if size > limit:
         raise refusal(431, f"the request's headers are longer than {limit} bytes")
@@ -64,8 +67,8 @@ def check_headers(target: str, headers: Headers, own_name: str, limit: int) -> N
     if b"origin" in names or b"sec-fetch-site" in names:
         raise refusal(403, "this comes from a web page; the control API is for local programs", "forbidden")
     hosts = [value.decode("latin-1") for name, value in headers if name.lower() == b"host"]
-    if len(hosts) > 1 or (hosts and hosts[0] not in HOSTS | {own_name}):
-        raise refusal(403, "the Host of a request to this socket must be localhost", "forbidden")
+    if len(hosts) > 1 or (hosts and not is_ours(hosts[0])):
+        raise refusal(403, "the Host of a request must be localhost", "forbidden")
 
 
 def check_body(content_type: str | None, encoding: str | None, length: str | None, limit: int) -> None:

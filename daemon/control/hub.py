@@ -13,6 +13,7 @@ from daemon.views import (
     ChoiceView,
     Done,
     FetchProgress,
+    HealthView,
     ImportView,
     JobsView,
     JournalView,
@@ -63,6 +64,9 @@ class Hub(Protocol):
     def fetch(self, names: Sequence[str], uid: int, since: datetime | None = None) -> AsyncIterator[FetchProgress]:
         """Fetches now from these accounts, or from all for none; yields progress until each is done."""
 
+    async def healthz(self) -> HealthView: ...
+    async def readyz(self) -> HealthView: ...
+    async def metrics(self) -> str: ...
     async def reload(self, uid: int) -> Done: ...
     async def import_orders(
         self,

@@ -73,7 +73,7 @@ def _operation(
             _header("Idempotency-Key", "the same key and request within a day get the first answer again")
         )
     operation: dict[str, Any] = {
-        "operationId": route.path.removeprefix("/v1/").replace("/", "_").replace("{", "").replace("}", "")
+        "operationId": route.path.removeprefix("/v1").lstrip("/").replace("/", "_").replace("{", "").replace("}", "")
         + ("_post" if route.acts else ""),
         "summary": route.summary,
         "x-permission": "act" if route.acts else "read",
@@ -102,7 +102,8 @@ def _success(route: Route, answer: Mapping[str, Any]) -> dict[str, Any]:
             about = "server-sent events; the schema is that of each event's data, a Problem's event is `problem`"
             return {"description": about, "content": {"text/event-stream": {"schema": {"anyOf": [answer, problem]}}}}
         case None:
-            return {"description": route.summary, "content": {"application/json": {"schema": answer}}}
+            content_type = (route.plain or "application/json").partition(";")[0]
+            return {"description": route.summary, "content": {content_type: {"schema": answer}}}
 
 
 def _document_operation() -> dict[str, Any]:

@@ -35,6 +35,7 @@ from daemon.views import (
     CommandError,
     Done,
     FetchProgress,
+    HealthView,
     ImportView,
     JobsView,
     JournalView,
@@ -69,6 +70,7 @@ class Route(Struct, frozen=True, kw_only=True):
     """One route; `hub` is the method of `Hub` that is asked, `acts` says that reading rights are not enough.
 
     `answer` is the type of the whole answer, or of each item of a stream. `shaped` renames what the path gives.
+    `plain` is the content type of an answer that is text and not JSON. `open` ones are served to watchers' port too.
     """
 
     method: Literal["GET", "POST"]
@@ -80,6 +82,8 @@ class Route(Struct, frozen=True, kw_only=True):
     query: tuple[Param, ...] = ()
     body: type[Body] | None = None
     stream: Stream | None = None
+    plain: str | None = None
+    open: bool = False
     shaped: Callable[[dict[str, Any]], dict[str, Any]] = dict
 
     @property
@@ -193,6 +197,24 @@ ROUTES: tuple[Route, ...] = (
         answer=Entry,
         query=(Param(name="after", kind="number", summary="begin after this id; without it, with the next row"),),
         stream="events",
+    ),
+    Route(method="GET", path="/healthz", hub="healthz", summary="the process lives", answer=HealthView, open=True),
+    Route(
+        method="GET",
+        path="/readyz",
+        hub="readyz",
+        summary="the daemon has started and its store can be written; 503 with the reason where it isn't so",
+        answer=HealthView,
+        open=True,
+    ),
+    Route(
+        method="GET",
+        path="/metrics",
+        hub="metrics",
+        summary="metrics in Prometheus's text format",
+        answer=str,
+        plain="text/plain; version=0.0.4; charset=utf-8",
+        open=True,
     ),
     Route(
         method="POST",

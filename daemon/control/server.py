@@ -132,7 +132,7 @@ class ControlServer:
         """The route (None for the OpenAPI document), its arguments, and the key with what it stands for."""
         limits = self._limits
         target = request.raw_path
-        guard.check_headers(target, request.raw_headers, self._path.name, limits.headers)
+        guard.check_headers(target, request.raw_headers, (guard.HOSTS | {self._path.name}).__contains__, limits.headers)
         path, _, query = target.partition("?")
         if path == routes.OPENAPI_PATH:
             if request.method != "GET":
@@ -210,6 +210,8 @@ class ControlServer:
     async def _ask(self, route: Route, arguments: Mapping[str, Any]) -> Answer:
         try:
             view = await getattr(self._hub, route.hub)(**arguments)
+            if route.plain is not None:
+                return Answer(status=200, content_type=route.plain, body=view.encode())
             return Answer(status=200, content_type=JSON, body=_encode(view))
         except Exception as error:  # noqa: BLE001 - whatever goes wrong inside must not reach the client
             return self._failed(route, error)

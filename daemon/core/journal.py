@@ -63,6 +63,10 @@ class Kind(StrEnum):
     STORE_DEGRADED = "store_degraded"  # error
     STORE_RECOVERED = "store_recovered"
 
+    # what a person must be told of; a row has the order, account and job that it is about
+    ALARM = "alarm"  # what (a topic of alarming.py) since command
+    ALARM_OVER = "alarm_over"  # what since
+
 
 class Entry(Struct, frozen=True, kw_only=True):
     """One row; `id` is given by the store and only grows."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from daemon.core import alarming
 from daemon.core.job import JobKind
 from daemon.core.journal import Entry, Kind
 from orderferry import Stage
@@ -91,6 +92,11 @@ class _Row:
     @property
     def mails(self) -> bool:
         return self["what"] == JobKind.SEND_MAIL
+
+    @property
+    def alarm(self) -> str:
+        entry = self._entry
+        return alarming.told(self["what"] or "", account=self.account, order=entry.order, job=entry.job)
 
     @property
     def who(self) -> str | None:
@@ -305,6 +311,8 @@ _SENTENCES: Mapping[Kind, Callable[[_Row], str]] = {
     ),
     Kind.STORE_DEGRADED: lambda row: f"The store could not be written{row.why('error')}. Nothing was sent meanwhile",
     Kind.STORE_RECOVERED: lambda _row: "The store can be written again",
+    Kind.ALARM: lambda row: f"Alarm: {row.alarm}{row.why('command', '. What helps: ')}",
+    Kind.ALARM_OVER: lambda row: f"The alarm is over that {row.alarm}",
 }
 
 

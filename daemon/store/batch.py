@@ -92,6 +92,13 @@ STATEMENTS: dict[str, Statement] = {
         "update account set thanks_since = case when ? then coalesce(thanks_since, ?) end where name = ?", exact=True
     ),
     "pause_account": Statement("update account set paused = ? where name = ?", exact=True),
+    "raise_alarm": Statement(
+        "insert or replace into alarm (key, topic, account, order_id, job, since, command, raised_at)"
+        " values (?,?,?,?,?,?,?,?)"
+    ),
+    "end_alarm": Statement("delete from alarm where key = ?"),
+    "mail_alarm": Statement("update alarm set told_by_mail = 1 where key = ? and raised_at = ?"),
+    "forget_double": Statement("update link set doubled_as = null where account = ? and order_id = ?"),
     "set_meta": Statement("insert or replace into meta (key, value) values (?,?)"),
     "journal": Statement("insert into journal (id, at, kind, order_id, account, job, data) values (?,?,?,?,?,?,?)"),
 }

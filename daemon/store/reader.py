@@ -55,6 +55,10 @@ class Reader:
     async def _all(self, sql: str, *parameters: Any) -> list[Any]:  # sqlite cells
         return list(await self._db.execute_fetchall(sql, parameters))
 
+    async def fetch(self, sql: str, *parameters: Any) -> list[Any]:  # sqlite cells
+        """Rows of a query that another module of the store has."""
+        return await self._all(sql, *parameters)
+
     async def find(self, text: str) -> list[int]:
         """The numbers of the orders that a person can mean by this text: the hub's own, or a platform's id."""
         found = await self._all("select id from orders where external_id = ? order by id desc", text)
@@ -182,7 +186,7 @@ class Reader:
 
     async def counts(self) -> tuple[dict[str, int], dict[str, int], int, datetime | None]:
         """Orders by stage, unfinished jobs by state, malformed orders, and since when the oldest job is unfinished."""
-        stages = dict(await self._all("select stage, count(*) from orders group by stage"))
+        stages = dict(await self._all("select stage, sum(orders) from tally group by stage"))
         states = dict(
             await self._all(f"select state, count(*) from job where state in {OPEN_STATES} group by state")  # noqa: S608 - fixed text
         )
@@ -192,7 +196,7 @@ class Reader:
 
     async def account_counts(self) -> dict[str, tuple[int, int, int]]:
         """For each account: orders fetched from it, its unfinished and its parked jobs."""
-        orders = dict(await self._all("select account, count(*) from orders group by account"))
+        orders = dict(await self._all("select account, sum(orders) from tally group by account"))
         jobs = {
             row[0]: (row[1], row[2])
             for row in await self._all(

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct
 
-from orderferry.http import Auth, Http, Limits, open_session
+from orderferry.http import Auth, Http, Limits
 from orderferry.platform import Account, Platform
+from orderferry.session import open_session
 from orderferry.settings import Secret, Settings
 from orderferry.testing.memory import MemoryLog, MemoryTokens
 

@@ -12,7 +12,8 @@ import pytest
 from aiohttp import web
 
 from orderferry import Unavailable
-from orderferry.http import Http, open_session
+from orderferry.http import Http
+from orderferry.session import open_session
 from orderferry.testing.clock import VirtualClock
 from orderferry.testing.memory import MemoryLog
 from tests.certificates import TODAY, Signer, certify, trusted, write

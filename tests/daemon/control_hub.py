@@ -14,6 +14,7 @@ from daemon.views import (
     CommandError,
     Done,
     FetchProgress,
+    HealthView,
     ImportedOrder,
     ImportView,
     JobsView,
@@ -78,6 +79,18 @@ class FakeHub:
     async def status(self) -> StatusView:
         self._check("status")
         return STATUS
+
+    async def healthz(self) -> HealthView:
+        self._check("healthz")
+        return HealthView(health="ok")
+
+    async def readyz(self) -> HealthView:
+        self._check("readyz")
+        return HealthView(health="ok")
+
+    async def metrics(self) -> str:
+        self._check("metrics")
+        return "# HELP orderferry_orders Orders in the hub.\n"
 
     async def accounts(self) -> tuple[AccountView, ...]:
         self._check("accounts")

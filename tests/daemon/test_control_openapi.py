@@ -82,6 +82,8 @@ def values(content_type: str, raw: bytes) -> list[Any]:
             return [json.loads(line) for line in raw.splitlines()]
         case "text/event-stream":
             return [json.loads(line[6:]) for line in raw.splitlines() if line.startswith(b"data: ")]
+        case "text/plain":
+            return [raw.decode()]
         case _:
             return [json.loads(raw)]
 

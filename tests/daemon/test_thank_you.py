@@ -58,7 +58,9 @@ def test_without_the_section_nobody_is_thanked(file: Path) -> None:
 
 def test_a_mail_server_for_which_nobody_has_a_use_is_a_warning(file: Path) -> None:
     (warning,) = loaded(file, SHOP + MAIL).warnings
-    assert warning.endswith("config.toml:6: mail: no account has thank_you = true, so no mail is sent")
+    assert warning.endswith(
+        "config.toml:6: mail: no account has thank_you = true, and [watch] has no mail_to, so no mail is sent"
+    )
 
 
 def test_the_sellers_own_templates_stand_in_place_of_the_supplied_ones(file: Path) -> None:
