@@ -27,12 +27,15 @@ from daemon.hooks import Catalogue, Hooks, discover
 from daemon.hub import Hub
 from daemon.hub_reads import Facts
 from daemon.importer import Importer
+from daemon.mqtt.messages import Identity
+from daemon.mqtt.telling import Mqtt
 from daemon.opening import Opener
 from daemon.recovery import bring_forward, recover
 from daemon.reloading import changes
 from daemon.roster import Roster
 from daemon.round import FatalStoreError, Rounds
 from daemon.store.connection import FILE, StoreBusyError, StoreRefusedError
+from daemon.store.mqtt_reader import MqttReader
 from daemon.store.reader import Reader
 from daemon.store.store import Store
 from daemon.vault import TokenFiles, Vault, VaultError
@@ -125,6 +128,16 @@ class Daemon:
             clock=self._clock,
         )
         hub.reloader = self.reload
+        mqtt = self._mqtt = Mqtt(
+            hub,
+            self._accounts,
+            identity=Identity(installation=store.installation, epoch=facts.epoch, version=facts.version),
+            rounds=rounds,
+            feed=self._feed,
+            open_reader=lambda: MqttReader.open(store.path, vault),
+            clock=self._clock,
+        )
+        hub.troubles.append(mqtt.trouble)
         server = ControlServer(hub, self.config.daemon.socket, log=structlog.get_logger("orderferry.control"))
         await server.start()
         self._closing.push_async_callback(server.stop)
@@ -194,7 +207,7 @@ class Daemon:
 
     def _companions_of(self) -> list[Companion]:
         """What runs beside the main job, each as its part of the settings says."""
-        return []
+        return [self._mqtt.companion()]
 
     async def _recover(self, store: Store, rounds: Rounds) -> int:
         # the second condition is the index's own: without it every job that there ever was would be read

@@ -21,6 +21,7 @@ from daemon import thank_you
 from daemon.account_settings import SECTIONS, AccountSettings, read_accounts, read_mail
 from daemon.core.routing import MAIL
 from daemon.core.statuses import Ladder, Rules
+from daemon.mqtt_settings import MqttSettings
 from daemon.paths import default_data_dir, default_socket
 from daemon.secret_sources import WrongValueError
 from daemon.toml_lines import KeyPath, line_of_each_key
@@ -64,6 +65,7 @@ class Config(Struct, frozen=True, kw_only=True):
     statuses: tuple[Status, ...]
     rules: Rules = Rules()
     accounts: tuple[AccountSettings, ...]
+    mqtt: MqttSettings | None = None
     warnings: tuple[str, ...] = ()
 
     @property
@@ -92,8 +94,9 @@ def load(path: Path, platforms: Mapping[str, type[AnyPlatform]], environ: Mappin
     text, mode = _read(path)
     document = _parse(path, text)
     reader = TableReader(path, line_of_each_key(text), environ)
-    reader.check_keys(document, ("daemon", "statuses", "rules", *SECTIONS, MAIL), ())
+    reader.check_keys(document, ("daemon", "mqtt", "statuses", "rules", *SECTIONS, MAIL), ())
     daemon = _daemon(reader, document.get("daemon", {}), environ)
+    mqtt = _mqtt(reader, document.get("mqtt"))
     statuses = _statuses(reader, document.get("statuses"))
     rules = _rules(reader, document.get("rules", {}), statuses or DEFAULT_STATUSES)
     accounts = read_accounts(reader, document, platforms, [status.key for status in statuses])
@@ -104,7 +107,9 @@ def load(path: Path, platforms: Mapping[str, type[AnyPlatform]], environ: Mappin
         raise ConfigError(tuple(sorted(reader.problems, key=lambda problem: problem.line or 0)))
     _warn(reader, accounts, others_can_read=bool(mode & (stat.S_IRGRP | stat.S_IROTH)))
     warnings = tuple(map(str, reader.warnings))
-    return Config(path=path, daemon=daemon, statuses=statuses, rules=rules, accounts=accounts, warnings=warnings)
+    return Config(
+        path=path, daemon=daemon, statuses=statuses, rules=rules, accounts=accounts, mqtt=mqtt, warnings=warnings
+    )
 
 
 def _read(path: Path) -> tuple[str, int]:
@@ -178,6 +183,17 @@ def _daemon(reader: TableReader, raw: object, environ: Mapping[str, str]) -> Dae
         allowed = f"the operating system allows {LONGEST_SOCKET}; choose a shorter path"
         reader.complain((*at, "socket"), f"a socket's path of {length} bytes is too long: {allowed}")
     return daemon
+
+
+def _mqtt(reader: TableReader, raw: object) -> MqttSettings | None:
+    if raw is None:
+        return None
+    at: KeyPath = ("mqtt",)
+    mqtt = reader.struct(MqttSettings, reader.table(raw, at, "[mqtt] and its keys"), at)
+    if mqtt is not None and mqtt.in_the_clear:
+        what = "the password and all that is told" if mqtt.password is not None else "all that is told"
+        reader.warn((*at, "tls"), f"without TLS {what} can be read on the way to {mqtt.host}")
+    return mqtt
 
 
 def _statuses(reader: TableReader, raw: object) -> tuple[Status, ...]:

@@ -19,7 +19,7 @@ def announcement(
 ) -> Json:
     """The discovery message; `fetch_topic` takes the request to fetch, None where requests are off."""
     mark = f"orderferry_{installation}"
-    entities = _sensors() | {"fetch": _button(fetch_topic)}
+    entities = {**_sensors(), "fetch": _button(fetch_topic)}
     return {
         "device": {
             "identifiers": [mark],

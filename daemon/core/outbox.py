@@ -41,5 +41,5 @@ class Backlog(Struct, frozen=True, kw_only=True):
 
 def pause(tries: int, draw: float) -> float:
     """Seconds before the next try, after so many that failed in a row (1 or more); `draw` is from 0 to 1."""
-    longest = min(FIRST_PAUSE * 2 ** min(tries - 1, 16), LONGEST_PAUSE)
+    longest = min(FIRST_PAUSE * (1 << min(tries - 1, 16)), LONGEST_PAUSE)
     return longest * (0.5 + draw / 2)

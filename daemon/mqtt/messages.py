@@ -1,9 +1,8 @@
-"""What is told: events, the state, and the answers to requests; each is JSON."""
+"""What is told of happenings and of requests, as JSON; the state is `daemon.core.standing`'s."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -71,43 +70,7 @@ class Event(Struct, frozen=True, kw_only=True):
     account: str | None = None
     job: int | None = None
     data: Data = {}
-    personal: Personal | None | msgspec.UnsetType = msgspec.UNSET
-
-
-class LastOrder(Struct, frozen=True, kw_only=True):
-    """The order that came last: the hub's number, the marketplace's, and when it came."""
-
-    order: int
-    account: str
-    external_id: str
-    at: datetime
-
-
-class Oldest(Struct, frozen=True, kw_only=True):
-    """The order that has waited longest to get into a shop, and since when."""
-
-    order: int
-    since: datetime
-
-
-class Figures(Struct, frozen=True, kw_only=True):
-    """What the store says of the state."""
-
-    waiting: int
-    parked: int
-    oldest: Oldest | None = None
-    last: LastOrder | None = None
-
-
-class State(Struct, frozen=True, kw_only=True):
-    """How things stand. `waiting` orders are on their way into a shop, what is `parked` waits for a person."""
-
-    waiting: int
-    parked: int
-    oldest_seconds: int
-    oldest_order: int | None
-    last_order: LastOrder | None
-    accounts: Mapping[str, str]
+    personal: Personal | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class Response(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -119,7 +82,7 @@ class Response(Struct, frozen=True, kw_only=True, omit_defaults=True):
     problem: Problem | None = None
 
 
-def event(entry: Entry, identity: Identity, personal: Personal | None | msgspec.UnsetType = msgspec.UNSET) -> bytes:
+def event(entry: Entry, identity: Identity, personal: Personal | msgspec.UnsetType | None = msgspec.UNSET) -> bytes:
     """A row of the journal as it is told; one that is too large is told without its data."""
     whole = Event(
         id=identity.event(entry.id),
@@ -153,17 +116,4 @@ def skipped(after: int, until: int, count: int, identity: Identity, now: datetim
             f"`orderferry tail --after {after}` shows them.",
             data={"first": first, "last": until, "count": count},
         )
-    )
-
-
-def state(figures: Figures, accounts: Mapping[str, str], now: datetime) -> State:
-    """How things stand now; `accounts` is the health of each."""
-    waited = timedelta() if figures.oldest is None else max(now - figures.oldest.since, timedelta())
-    return State(
-        waiting=figures.waiting,
-        parked=figures.parked,
-        oldest_seconds=int(waited.total_seconds()),
-        oldest_order=None if figures.oldest is None else figures.oldest.order,
-        last_order=figures.last,
-        accounts=dict(accounts),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from daemon.core.outbox import MOST_ROWS, Backlog
-from daemon.mqtt.messages import Figures, LastOrder, Oldest
+from daemon.core.standing import Figures, LastOrder, Oldest
 from daemon.store.case import ms, when
 from daemon.store.reader import Reader
 
@@ -33,7 +33,9 @@ class MqttReader(Reader):
             "select id from journal where id > ? order by id desc limit 1 offset ?", position, MOST_ROWS
         )
         start = crowded[0][0] if crowded else position
-        fresh = await self._all("select id from journal where id > ? and at >= ? order by id limit 1", start, ms(oldest))
+        fresh = await self._all(
+            "select id from journal where id > ? and at >= ? order by id limit 1", start, ms(oldest)
+        )
         return Backlog(
             position=position,
             newest=await self.last_entry(),
