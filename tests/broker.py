@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable
@@ -81,6 +82,11 @@ class Broker:
         if self.process is not None and self.process.returncode is None:
             (self.process.kill if kill else self.process.terminate)()
             await self.process.wait()
+
+    def reload(self) -> None:
+        """Has it read its access list anew."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGHUP)
 
     def client(self, user: str | None = None, password: str | None = None, **more: Any) -> Client:
         """A client of the test's own."""
@@ -222,13 +228,13 @@ async def wire(to: Broker) -> AsyncIterator[Wire]:
         writer.transport.abort()
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        one.taken += 1
         try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", to.port)
         except OSError:
             writer.transport.abort()
             return
         one.ends |= {writer, far_writer}
+        one.taken += 1
         ways = ((reader, far_writer, one.open), (far_reader, writer, None))
         tasks.update(asyncio.create_task(pass_on(*way)) for way in ways)
 

@@ -7,7 +7,7 @@ import ssl
 from daemon.mqtt_settings import MqttSettings
 
 BAD_LOGIN = frozenset({134, 135, 138, 140})  # reason codes of MQTT 5, here and below
-UNKNOWN_VERSION, BAD_CLIENT_ID, TAKEN_OVER, NOT_AUTHORIZED, QUOTA = 132, 133, 142, 135, 151
+UNKNOWN_VERSION, BAD_CLIENT_ID, TAKEN_OVER, NOT_AUTHORIZED, HUNG_UP = 132, 133, 142, 135, 128
 
 
 class LinkError(Exception):
@@ -54,8 +54,12 @@ def unreachable(settings: MqttSettings, cause: BaseException | None, words: str)
 def lost(settings: MqttSettings, code: int | None, words: str) -> LinkError:
     """The connection broke."""
     broker = f"the MQTT broker {address(settings)}"
+    own = "give each its own client_id in [mqtt]"
     if code == TAKEN_OVER:
-        return RefusedError(f"{broker} let another program in under our name; give each its own client_id in [mqtt]")
+        return RefusedError(f"{broker} let another program in under our name; {own}")
+    if code == HUNG_UP:
+        again = f"if that goes on, see whether another program comes under the same name, and {own}"
+        return LinkError(f"{broker} hung up; {again}")
     return LinkError(f"the connection to {broker} was lost ({words})")
 
 

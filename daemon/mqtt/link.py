@@ -64,6 +64,12 @@ class _Client(Client):
             if future.done() and not future.cancelled():
                 future.exception()  # seen: else asyncio complains of it where nobody waits any more
 
+    def give_up(self) -> None:
+        """Waits no more for the answer to our login."""
+        if not self._connected.done():
+            self._connected.set_exception(MqttError("given up"))
+            self._connected.exception()
+
     def _on_socket_register_write(self, client: Any, userdata: Any, sock: Any) -> None:  # noqa: ARG002 - paho's arguments
         """Waits for a socket to take more; it may be closed a moment later, and its number be another one's."""
 
@@ -164,7 +170,7 @@ async def _enter(client: _Client, settings: MqttSettings) -> None:
         await asyncio.shield(entering)
     except BaseException as error:
         if isinstance(error, asyncio.CancelledError):
-            client.timeout = GIVE_UP_IN
+            client.give_up()
             await asyncio.gather(entering, return_exceptions=True)
         await _leave(client)
         if isinstance(error, MqttConnectError):

@@ -16,7 +16,7 @@ from daemon.core.outbox import LONGEST_AWAY
 from daemon.core.standing import State, state
 from daemon.events import Feed
 from daemon.mqtt import messages
-from daemon.mqtt.faults import LinkError
+from daemon.mqtt.faults import LinkError, RefusedError
 from daemon.mqtt.messages import OFFLINE, ONLINE, TELLS_OF_BUYER, Identity, Personal
 from daemon.mqtt.position import Position
 from daemon.mqtt.requests import Requests
@@ -50,6 +50,7 @@ class Session:
         feed: Feed,
         position: Position,
         requests: Requests,
+        refusals: dict[str, str],
         health: Callable[[], dict[str, str]],
         clock: Clock,
     ) -> None:
@@ -62,6 +63,7 @@ class Session:
         self._feed = feed
         self._position = position
         self._requests = requests
+        self._refusals = refusals  # by topic, from connection to connection
         self._health = health
         self._clock = clock
         self._taken: asyncio.Queue[tuple[int, asyncio.Task[None]]] = asyncio.Queue(WINDOW)
@@ -83,8 +85,7 @@ class Session:
                 group.create_task(self._tell_state())
                 group.create_task(ready(self._complaints))
         except ExceptionGroup as group:
-            lost, others = group.split(LinkError)
-            raise (others or lost or group).exceptions[0] from group
+            raise _foremost(group) from group
         except asyncio.CancelledError:
             with suppress(LinkError, TimeoutError):
                 async with asyncio.timeout(LAST_WORD):
@@ -112,18 +113,23 @@ class Session:
     async def _announce_or_withdraw(self) -> None:
         wanted = self._topics("announcement") if self._settings.discovery else None
         before = await self._reader.fact(ANNOUNCED) or None
-        if before is not None and before != wanted:
-            complaint = await self._link.try_publish(before, b"", retain=True)
-            if complaint is None and wanted is None:
-                await self._position.note(ANNOUNCED, "")
+        if before not in {None, wanted} and await self._try(before, b"") and wanted is None:
+            await self._position.note(ANNOUNCED, "")
         if wanted is not None:
-            complaint = await self._link.try_publish(wanted, self._announcement(), retain=True)
-            if complaint is not None:
-                self._complaints.append(f"{complaint}, or set discovery = false")
-                return
-            self._announced = True
-            if before != wanted:
+            self._announced = await self._try(wanted, self._announcement())
+            if not self._announced:
+                self._complaints.append(f"{self._refusals[wanted]}, or set discovery = false")
+            elif before != wanted:
                 await self._position.note(ANNOUNCED, wanted)
+
+    async def _try(self, topic: str, payload: bytes) -> bool:
+        """Publishes what we can do without; what was refused once is not tried again, as some brokers hang up on it."""
+        if topic not in self._refusals:
+            refusal = await self._link.try_publish(topic, payload, retain=True)
+            if refusal is None:
+                return True
+            self._refusals[topic] = refusal
+        return False
 
     def _announcement(self) -> bytes:
         fetch = self._topics("request", "fetch") if self._settings.requests else None
@@ -217,3 +223,10 @@ class Session:
                 await self._clock.sleep(STATE_EVERY)
                 if self._changed.is_set():
                     break
+
+
+def _foremost(group: ExceptionGroup[Exception]) -> Exception:
+    """What ended a session: a fault of ours, else what the broker refused, else that it was lost."""
+    _, faults = group.split(LinkError)
+    refused, _ = group.split(RefusedError)
+    return (faults or refused or group).exceptions[0]

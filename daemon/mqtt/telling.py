@@ -69,12 +69,13 @@ class Mqtt:
         reader = await self._open_reader()
         requests = Requests(self._hub, self._clock.monotonic)
         position = await Position.read(reader, self._rounds)
+        refusals: dict[str, str] = {}
         tries = 0
         try:
             while True:
                 began = self._clock.monotonic()
                 try:
-                    await self._connect_and_work(settings, reader, position, requests)
+                    await self._connect_and_work(settings, reader, position, requests, refusals)
                 except LinkError as error:
                     self._went_away(error)
                 tries = 1 if self._clock.monotonic() - began > STEADY_AFTER else tries + 1
@@ -88,7 +89,12 @@ class Mqtt:
             await reader.close()
 
     async def _connect_and_work(
-        self, settings: MqttSettings, reader: MqttReader, position: Position, requests: Requests
+        self,
+        settings: MqttSettings,
+        reader: MqttReader,
+        position: Position,
+        requests: Requests,
+        refusals: dict[str, str],
     ) -> None:
         from daemon.mqtt.link import connect  # noqa: PLC0415 - only those who have a broker wait for its library
 
@@ -102,6 +108,7 @@ class Mqtt:
                 feed=self._feed,
                 position=position,
                 requests=requests,
+                refusals=refusals,
                 health=lambda: {state.name: state.health.value for state in self._accounts},
                 clock=self._clock,
             )

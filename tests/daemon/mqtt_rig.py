@@ -20,7 +20,8 @@ from daemon.store.mqtt_reader import POSITION, MqttReader
 from orderferry.testing.clock import START
 from tests.broker import Broker
 from tests.daemon.control_hub import FakeHub
-from tests.daemon.engine import VAULT, Engine
+from tests.daemon.engine import VAULT, Engine, order, page
+from tests.daemon.engine_platforms import MarketWorld, ShopWorld
 
 IDENTITY = Identity(installation="testtest", epoch=1, version="0.1.0")
 FASTER = 200.0
@@ -106,6 +107,19 @@ class Rig:
         """How far the broker has come, as it stands on disk."""
         rows = await self.engine.store.fetch("select value from meta where key = ?", (POSITION,))
         return int(rows[0][0]) if rows else -1
+
+    async def saved_is(self, row: int) -> None:
+        """Returns when the broker is known to have come so far."""
+        async with asyncio.timeout(10):
+            while await self.saved() < row:  # noqa: ASYNC110 - it is on disk that it comes to stand
+                await asyncio.sleep(0.001)
+
+    async def order_that_waits(self) -> None:
+        """An order between a marketplace and a shop that can't be asked."""
+        await self.engine.market(MarketWorld())
+        state = await self.engine.shop(ShopWorld(self.engine.clock))
+        self.engine.accounts.pause(state, paused=True)
+        await self.engine.receive(page(order(1)))
 
 
 @asynccontextmanager
