@@ -44,9 +44,8 @@ def unreachable(settings: MqttSettings, cause: BaseException | None, words: str)
         why = cause.verify_message.rstrip(".")
         return RefusedError(f"the certificate of {broker} is not good ({why}); look at host and ca_file in [mqtt]")
     if isinstance(cause, ssl.SSLError):
-        return RefusedError(
-            f"{broker} does not speak TLS as we do ({cause.reason or words}); look at port and tls in [mqtt]"
-        )
+        why = getattr(cause, "reason", None) or words
+        return RefusedError(f"{broker} does not speak TLS as we do ({why}); look at port and tls in [mqtt]")
     hint = "" if settings.encrypted else "; with TLS its port would be another one"
     return LinkError(f"{broker} can't be reached ({words}); look at host and port in [mqtt]{hint}")
 

@@ -10,7 +10,7 @@ from daemon.core.outbox import FIRST_PAUSE, LONGEST_PAUSE, Backlog, pause
 
 @st.composite
 def journals(draw: st.DrawFn) -> tuple[list[tuple[int, bool]], int, int]:
-    """A journal with gaps (id, and whether the row is fresh), the broker's position, and how many rows it may be told."""
+    """A journal with gaps (id, and whether it is fresh), the broker's position, and how many rows it may be told."""
     ids = draw(st.lists(st.integers(1, 60), unique=True, max_size=30).map(sorted))
     rows = [(number, draw(st.booleans())) for number in ids]
     return rows, draw(st.integers(0, 60)), draw(st.integers(1, 10))

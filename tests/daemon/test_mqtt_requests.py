@@ -82,7 +82,7 @@ async def test_the_status_is_told(tmp_path: Path) -> None:
         ("set-status", {"id": "ż", "order": 11, "status": "sent"}, None, ("invalid", "$.id")),
         ("set-status", b"not json", None, ("invalid", "not JSON")),
         ("set-status", b"\xff\xfe", None, ("invalid", "not JSON")),
-        ("set-status", b'{"x":' + b"[" * 5000, None, ("invalid", "not JSON")),
+        ("set-status", b'{"id":' + b"[" * 5000, None, ("invalid", "the request is not")),
         ("fetch", {"id": "a", "since": "yesterday"}, "a", ("invalid", "$.since")),
         ("fetch", b" " * (LARGEST + 1), None, ("invalid", f"at most {LARGEST} bytes")),
         ("set-statu", {"id": "a"}, "a", ("not_found", "there is no such request")),

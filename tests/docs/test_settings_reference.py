@@ -24,6 +24,7 @@ from daemon.core.forwarding import EVERYTHING
 from daemon.core.maps import Methods
 from daemon.core.statuses import Rules
 from daemon.core.ticking import Every
+from daemon.mqtt_settings import MqttSettings
 from daemon.thank_you import ThankYouSettings
 from orderferry import Duration, PaymentKind, Role, Secret, Settings, Url
 from orderferry.platform import AnyPlatform
@@ -120,6 +121,10 @@ def fields(kind: type[msgspec.Struct], names: tuple[str, ...] | None = None, **k
 
 def test_the_daemon_s_keys() -> None:
     assert documented("`[daemon]`") == fields(DaemonSettings, data_dir="see below", socket="see below")
+
+
+def test_the_keys_of_mqtt() -> None:
+    assert documented("`[mqtt]`") == fields(MqttSettings)
 
 
 def test_the_hub_s_statuses() -> None:
@@ -221,6 +226,11 @@ def test_what_is_switched_off_in_the_example_shows_the_defaults(private: Path) -
     full = load(private, PLATFORMS, {})
     assert full.statuses == plain.statuses
     assert full.daemon.log_level == plain.daemon.log_level
+    assert plain.mqtt is None
+    assert full.mqtt is not None
+    login = {"user": full.mqtt.user, "password": full.mqtt.password, "client_id": full.mqtt.client_id}
+    ports = {"tls": full.mqtt.encrypted, "port": MqttSettings(host="localhost").at_port}
+    assert full.mqtt == MqttSettings(host="localhost", **login, **ports)
     market, shop = full.accounts[:2]
     assert [account.name for account in full.accounts[2:]] == ["files", "mail"]
     assert full.accounts[2].watch_every == WATCH_EVERY
@@ -245,6 +255,8 @@ def test_the_example_has_every_key() -> None:
     assert set(shop) == {*COMMON_KEYS[Role.SHOP], *own_keys("woocommerce")}
     assert set(document["imports"]["files"]) == set(COMMON_KEYS[Role.IMPORT])
     assert set(shop["forward"]) == set(fields(ForwardSettings))
+    own = EXAMPLE.partition("#[mqtt]\n")[2].partition("\n\n\n")[0]  # of use with TLS alone
+    assert set(document["mqtt"]) | set(re.findall(r"^#   (\w+) = ", own, re.MULTILINE)) == set(fields(MqttSettings))
     assert set(document["rules"]) == set(fields(Rules))
     assert set(market["sync"]) == set(SYNC_KEYS[Role.MARKETPLACE])
     assert set(shop["sync"]) == set(SYNC_KEYS[Role.SHOP])
