@@ -228,9 +228,9 @@ def test_what_is_switched_off_in_the_example_shows_the_defaults(private: Path) -
     assert full.daemon.log_level == plain.daemon.log_level
     assert plain.mqtt is None
     assert full.mqtt is not None
-    login = {"user": full.mqtt.user, "password": full.mqtt.password, "client_id": full.mqtt.client_id}
-    ports = {"tls": full.mqtt.encrypted, "port": MqttSettings(host="localhost").at_port}
-    assert full.mqtt == MqttSettings(host="localhost", **login, **ports)
+    assert (full.mqtt.tls, full.mqtt.port) == (full.mqtt.encrypted, MqttSettings(host="localhost").at_port)
+    for key, row in fields(MqttSettings, ("topic", "keepalive", "personal_data", "requests", "discovery")).items():
+        assert written(getattr(full.mqtt, key)) == row[1]
     market, shop = full.accounts[:2]
     assert [account.name for account in full.accounts[2:]] == ["files", "mail"]
     assert full.accounts[2].watch_every == WATCH_EVERY
