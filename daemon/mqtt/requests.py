@@ -26,6 +26,7 @@ from daemon.views import CommandError, Problem
 log = structlog.get_logger("orderferry.mqtt")
 
 MOST_AT_ONCE = 8
+MOST_ANSWERED = 100
 LARGEST = 16 * 1024
 JSON = "application/json"
 
@@ -107,6 +108,8 @@ class Requests:
 
     def take(self, verb: str, payload: bytes, reply: Reply) -> None:
         """Carries a request out beside whatever else goes on; `reply` may be dead by then, and the answer lost."""
+        if len(self._running) >= MOST_ANSWERED:
+            return  # somebody floods us, or takes no answers: it is as if the request had not come
         busy = len(self._running) >= MOST_AT_ONCE
         task = asyncio.create_task(self._carry_out(verb, payload, reply, busy=busy))
         self._running.add(task)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 
 import structlog
 
@@ -66,12 +66,16 @@ class Mqtt:
 
     async def run(self, settings: MqttSettings) -> None:
         """Keeps the broker told until it is cancelled; an absent broker is waited for without end."""
-        reader = await self._open_reader()
-        requests = Requests(self._hub, self._clock.monotonic)
-        position = await Position.read(reader, self._rounds)
-        refusals: dict[str, str] = {}
-        tries = 0
-        try:
+        async with AsyncExitStack() as closing:
+            reader = await self._open_reader()
+            closing.push_async_callback(reader.close)
+            position = await Position.read(reader, self._rounds)
+            closing.push_async_callback(_save_at_last, position)
+            requests = Requests(self._hub, self._clock.monotonic)
+            closing.push_async_callback(requests.stop)
+            closing.callback(self._forget)
+            refusals: dict[str, str] = {}
+            tries = 0
             while True:
                 began = self._clock.monotonic()
                 try:
@@ -80,13 +84,6 @@ class Mqtt:
                     self._went_away(error)
                 tries = 1 if self._clock.monotonic() - began > STEADY_AFTER else tries + 1
                 await self._clock.sleep(outbox.pause(tries, self._draw()))
-        finally:
-            self._trouble = self._told = None
-            await requests.stop()
-            with suppress(TimeoutError, FatalStoreError):
-                async with asyncio.timeout(LAST_WORD):
-                    await position.save()
-            await reader.close()
 
     async def _connect_and_work(
         self,
@@ -125,9 +122,17 @@ class Mqtt:
         """After an absence a connection counts as back when it has lasted: so one that flaps does not fill the log."""
         if self._told is not None:
             await self._clock.sleep(STEADY_AFTER)
-        wrong = "; ".join(complaints) or None
-        if wrong is None or wrong != self._trouble:
-            log.info("mqtt_connected")
-        if wrong is not None and wrong != self._trouble:
-            log.warning("mqtt_incomplete", reason=wrong)
-        self._trouble, self._told = wrong, None
+        log.info("mqtt_connected")
+        self._trouble, self._told = "; ".join(complaints) or None, None
+        if self._trouble is not None:
+            log.warning("mqtt_incomplete", reason=self._trouble)
+
+    def _forget(self) -> None:
+        self._trouble = self._told = None
+
+
+async def _save_at_last(position: Position) -> None:
+    """What is told twice does no harm, so an end does not wait long for the disk."""
+    with suppress(TimeoutError, FatalStoreError):
+        async with asyncio.timeout(LAST_WORD):
+            await position.save()

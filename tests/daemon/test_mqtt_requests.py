@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from daemon.mqtt.requests import LARGEST, MOST_AT_ONCE
+from daemon.mqtt.requests import LARGEST, MOST_ANSWERED, MOST_AT_ONCE, Requests
 from daemon.store.mqtt_reader import ANNOUNCED
 from daemon.views import CommandError
 from tests.broker import Listener, broker, eventually, listening, needs_broker
+from tests.daemon.control_hub import FakeHub
 from tests.daemon.control_views import STATUS
 from tests.daemon.mqtt_rig import IDENTITY, rig
 
@@ -169,6 +170,21 @@ async def test_a_fault_inside_is_answered_without_its_insides(tmp_path: Path, fa
         said = await answer(heard, "status")
         assert said["problem"]["code"] == code
         assert "inside" not in str(said)
+
+
+async def test_whoever_takes_no_answers_fills_no_memory() -> None:
+    never = asyncio.Event()
+
+    async def reply(_verb: str, _answer: bytes) -> None:
+        await never.wait()
+
+    requests = Requests(FakeHub(), lambda: 0.0)
+    for number in range(10 * MOST_ANSWERED):
+        requests.take("status", json.dumps({"id": str(number)}).encode(), reply)
+        await asyncio.sleep(0)
+    assert len(requests._running) == MOST_ANSWERED
+    await requests.stop()
+    assert not requests._running
 
 
 # Home Assistant
