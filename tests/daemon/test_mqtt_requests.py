@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from daemon.mqtt.requests import LARGEST, MOST_ANSWERED, MOST_AT_ONCE, Requests
 from daemon.store.mqtt_reader import ANNOUNCED
 from daemon.views import CommandError
-from tests.broker import Listener, broker, eventually, listening, needs_broker
+from tests.broker import Listener, broker, eventually, listening, needs_broker, wire
 from tests.daemon.control_hub import FakeHub
 from tests.daemon.control_views import STATUS
 from tests.daemon.mqtt_rig import IDENTITY, rig
@@ -156,6 +156,26 @@ async def test_too_many_at_once_are_told_to_come_again(tmp_path: Path) -> None:
         await answer(heard, "fetch", MOST_AT_ONCE + 1)
         await ask(heard, "fetch", {"id": str(MOST_AT_ONCE)})
         assert (await answer(heard, "fetch", MOST_AT_ONCE + 2))["ok"]
+
+
+async def test_a_command_goes_on_when_the_line_breaks_and_is_answered_when_it_is_sent_again(tmp_path: Path) -> None:
+    async with (
+        broker(tmp_path / "b") as to,
+        wire(to) as line,
+        rig(tmp_path, to, requests=True, port=line.port) as one,
+        listening(to) as heard,
+    ):
+        gate = one.hub.gate = asyncio.Event()
+        await one.begin()
+        await online(heard)
+        await ask(heard, "fetch", {"id": "a"})
+        await eventually(lambda: one.hub.commands, "it is under way")
+        line.cut()
+        await eventually(lambda: heard.on("orderferry/status")[-2:] == [b"offline", b"online"], "it is back")
+        gate.set()
+        await ask(heard, "fetch", {"id": "a"})
+        assert (await answer(heard, "fetch"))["ok"]
+        assert len(one.hub.commands) == 1
 
 
 @pytest.mark.parametrize(
