@@ -46,7 +46,7 @@ class _Client(Client):
 
     refusal: ReasonCode | None = None  # the broker acknowledged a message only to say that it does not take it
 
-    def _on_publish(  # of paho's arguments only one is used
+    def _on_publish(  # Any, here and below: paho's own arguments, which we hand on
         self, client: Any, userdata: Any, mid: int, reason_code: ReasonCode, properties: Any
     ) -> None:
         if reason_code.is_failure:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from difflib import get_close_matches
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any
 
 import msgspec
 import structlog
@@ -30,7 +30,6 @@ MOST_ANSWERED = 100
 LARGEST = 16 * 1024
 JSON = "application/json"
 
-B = TypeVar("B", bound=Body)
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_KEY, pattern=r"^[\x20-\x7e]+$")]
 OrderName = Annotated[str, msgspec.Meta(min_length=1, max_length=500)] | int
 
@@ -65,11 +64,11 @@ class _Named(Struct):
     id: Id | None = None
 
 
-class Verb(Struct, Generic[B], frozen=True):
-    """A verb: what its requests carry, and how it is carried out."""
+class Verb(Struct, frozen=True):
+    """A verb: what its requests carry, `id` always among it, and how it is carried out."""
 
-    body: type[B]
-    run: Callable[[Hub, B], Awaitable[Any]]  # a view of the control API
+    body: type[Body]
+    run: Callable[[Hub, Any], Awaitable[Any]]  # such a body -> a view of the control API
 
 
 async def _status(hub: Hub, _: Ask) -> Any:  # StatusView
@@ -88,7 +87,7 @@ async def _add_parcel(hub: Hub, asked: AddParcel) -> Any:  # Done
     return await hub.add_parcel(str(asked.order), asked.carrier, asked.number, BY_MQTT)
 
 
-VERBS: Mapping[str, Verb[Any]] = {
+VERBS: Mapping[str, Verb] = {
     "status": Verb(Ask, _status),
     "fetch": Verb(Fetch, _fetch),
     "set-status": Verb(SetStatus, _set_status),
@@ -144,7 +143,7 @@ class Requests:
             self._repeats.settle(kept, answer)
         return answer.body
 
-    async def _run(self, verb: str, known: Verb[Any], asked: Any, *, busy: bool) -> Response:
+    async def _run(self, verb: str, known: Verb, asked: Any, *, busy: bool) -> Response:  # asked: its body
         problem: Problem
         if busy:
             return Response(id=asked.id, ok=False, problem=_BUSY)
@@ -173,14 +172,14 @@ def _lasting(response: Response) -> bool:
     return response.problem is None or response.problem.code != "unavailable"
 
 
-def _known(verb: str) -> Verb[Any]:
+def _known(verb: str) -> Verb:
     if verb in VERBS:
         return VERBS[verb]
     near = tuple(get_close_matches(verb[:100], VERBS, n=2)) or tuple(VERBS)
     raise CommandError("not_found", "there is no such request", near)
 
 
-def _read(payload: bytes, kind: type[B]) -> B:
+def _read(payload: bytes, kind: type[Body]) -> Any:  # such a body, with its id
     if len(payload) > LARGEST:
         raise CommandError("invalid", f"a request has at most {LARGEST} bytes")
     try:

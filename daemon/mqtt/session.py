@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import aclosing, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 import structlog
@@ -29,6 +29,8 @@ if TYPE_CHECKING:  # only those who have a broker wait for its library
     from daemon.mqtt.link import Incoming, Link
 
 log = structlog.get_logger("orderferry.mqtt")
+
+Ready: TypeAlias = Callable[[Sequence[str]], Coroutine[Any, Any, None]]  # what a task can be made of
 
 WINDOW = 20
 LAST_WORD = 2.0
@@ -70,7 +72,7 @@ class Session:
         self._changed = asyncio.Event()
         self._announced = False
 
-    async def work(self, ready: Callable[[Sequence[str]], Coroutine[Any, Any, None]]) -> None:
+    async def work(self, ready: Ready) -> None:
         """Does all of it until the end, and says goodbye where there is still somebody to say it to.
 
         `ready` is begun once all is under way, with the sentences of what the broker refuses us.
