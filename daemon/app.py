@@ -34,6 +34,8 @@ from daemon.hub import Hub
 from daemon.hub_reads import Facts
 from daemon.importer import Importer
 from daemon.liveness import Liveness
+from daemon.mqtt.messages import Identity
+from daemon.mqtt.telling import Mqtt
 from daemon.notify import Notifier, Phase
 from daemon.opening import Opener
 from daemon.recovery import bring_forward, recover
@@ -41,6 +43,7 @@ from daemon.reloading import changes
 from daemon.roster import Roster
 from daemon.round import FatalStoreError, Rounds
 from daemon.store.connection import FILE, StoreBusyError, StoreRefusedError
+from daemon.store.mqtt_reader import MqttReader
 from daemon.store.reader import Reader
 from daemon.store.store import Store
 from daemon.vault import TokenFiles, Vault, VaultError
@@ -164,6 +167,16 @@ class Daemon:
             clock=self._clock,
         )
         self._port = OpenPort(hub, structlog.get_logger("orderferry.control"))
+        mqtt = self._mqtt = Mqtt(
+            hub,
+            self._accounts,
+            identity=Identity(installation=store.installation, epoch=facts.epoch, version=facts.version),
+            rounds=rounds,
+            feed=self._feed,
+            open_reader=lambda: MqttReader.open(store.path, vault),
+            clock=self._clock,
+        )
+        hub.troubles.append(mqtt.trouble)
         server = self._server = ControlServer(
             hub,
             self.config.daemon.socket if self._sock is None else Path(self._sock.getsockname()),
@@ -255,6 +268,7 @@ class Daemon:
     def _companions_of(self) -> list[Companion]:
         """What runs beside the main job, each as its part of the settings says."""
         return [
+            self._mqtt.companion(),
             Companion(name="alarms", settings=lambda config: config.watch, run=self._alarms.run),
             Companion(
                 name="metrics",

@@ -23,6 +23,7 @@ from daemon import thank_you
 from daemon.account_settings import SECTIONS, AccountSettings, read_accounts, read_mail
 from daemon.core.routing import MAIL
 from daemon.core.statuses import Ladder, Rules
+from daemon.mqtt_settings import MqttSettings
 from daemon.paths import default_data_dir, default_socket
 from daemon.secret_sources import WrongValueError
 from daemon.toml_lines import KeyPath, line_of_each_key
@@ -74,6 +75,7 @@ class Config(Struct, frozen=True, kw_only=True):
     statuses: tuple[Status, ...]
     rules: Rules = Rules()
     accounts: tuple[AccountSettings, ...]
+    mqtt: MqttSettings | None = None
     watch: WatchSettings = WatchSettings()
     warnings: tuple[str, ...] = ()
 
@@ -103,8 +105,10 @@ def load(path: Path, platforms: Mapping[str, type[AnyPlatform]], environ: Mappin
     text, mode = _read(path)
     document = _parse(path, text)
     reader = TableReader(path, line_of_each_key(text), environ)
-    reader.check_keys(document, ("daemon", watch_settings.SECTION, "statuses", "rules", *SECTIONS, MAIL), ())
+    sections = ("daemon", "mqtt", watch_settings.SECTION, "statuses", "rules", *SECTIONS, MAIL)
+    reader.check_keys(document, sections, ())
     daemon = _daemon(reader, document.get("daemon", {}), environ)
+    mqtt = _mqtt(reader, document.get("mqtt"))
     watch = watch_settings.read(reader, document) or WatchSettings()
     statuses = _statuses(reader, document.get("statuses"))
     rules = _rules(reader, document.get("rules", {}), statuses or DEFAULT_STATUSES)
@@ -117,7 +121,14 @@ def load(path: Path, platforms: Mapping[str, type[AnyPlatform]], environ: Mappin
     _warn(reader, accounts, watch, others_can_read=bool(mode & (stat.S_IRGRP | stat.S_IROTH)))
     warnings = tuple(map(str, reader.warnings))
     return Config(
-        path=path, daemon=daemon, watch=watch, statuses=statuses, rules=rules, accounts=accounts, warnings=warnings
+        path=path,
+        daemon=daemon,
+        mqtt=mqtt,
+        watch=watch,
+        statuses=statuses,
+        rules=rules,
+        accounts=accounts,
+        warnings=warnings,
     )
 
 
@@ -212,6 +223,17 @@ def _uid(name: str) -> int | None:
         return pwd.getpwnam(name).pw_uid
     except (KeyError, ValueError):  # ValueError: a name with a zero byte in it
         return None
+
+
+def _mqtt(reader: TableReader, raw: object) -> MqttSettings | None:
+    if raw is None:
+        return None
+    at: KeyPath = ("mqtt",)
+    mqtt = reader.struct(MqttSettings, reader.table(raw, at, "[mqtt] and its keys"), at)
+    if mqtt is not None and mqtt.in_the_clear:
+        what = "the password and all that is told" if mqtt.password is not None else "all that is told"
+        reader.warn((*at, "tls"), f"without TLS {what} can be read on the way to {mqtt.host}")
+    return mqtt
 
 
 def _statuses(reader: TableReader, raw: object) -> tuple[Status, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from daemon.core.journal import Entry
 from daemon.store.reader import Reader
@@ -28,7 +28,7 @@ class Feed:
             for bell in self._bells:
                 bell.set()
 
-    async def follow(self, reader: Reader, after: int) -> AsyncIterator[Entry]:
+    async def follow(self, reader: Reader, after: int) -> AsyncGenerator[Entry, None]:
         """Every row after this id as it comes, without end."""
         bell = asyncio.Event()
         self._bells.add(bell)

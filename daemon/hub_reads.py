@@ -77,6 +77,7 @@ class HubReads:
         self._reader = reader
         self._feed = feed
         self._clock = clock
+        self.troubles: list[Callable[[], str | None]] = []  # of what runs beside the main job
 
     @property
     def _config(self) -> Config:
@@ -100,6 +101,7 @@ class HubReads:
                 problems.append(f"{unfinished} jobs wait for {name}, which is no longer in {self._config.path.name}")
         if malformed:
             problems.append(f"{malformed} orders could not be read: `orderferry jobs --state parked` shows them")
+        problems += [trouble for ask in self.troubles if (trouble := ask()) is not None]
         return StatusView(
             version=self._facts.version,
             health="degraded" if self._rounds.degraded else "ok",

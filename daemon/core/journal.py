@@ -15,6 +15,9 @@ from msgspec import Struct
 Scalar: TypeAlias = str | int | bool | None
 Data: TypeAlias = dict[str, Scalar | list[str]]
 
+BY_MQTT = -1
+"""Stands as `uid` where a command came by MQTT, which knows no users; no user has this number."""
+
 
 class Kind(StrEnum):
     """What a row says; behind each, the keys of its `data`."""

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from daemon.core import alarming
 from daemon.core.job import JobKind
-from daemon.core.journal import Entry, Kind
+from daemon.core.journal import BY_MQTT, Entry, Kind
 from orderferry import Stage
 
 
@@ -100,6 +100,8 @@ class _Row:
 
     @property
     def who(self) -> str | None:
+        if self["uid"] == str(BY_MQTT):
+            return "somebody, by MQTT,"
         return f"user {self['uid']}" if self["uid"] is not None else None
 
     def later(self, key: str) -> str:

@@ -23,7 +23,7 @@ async def follow(feed: Feed, reader: Reader, after: int, count: int) -> list[Ent
             found.append(entry)
             if len(found) == count:
                 break
-    await stream.aclose()  # type: ignore[attr-defined] # it is a generator
+    await stream.aclose()
     return found
 
 

@@ -24,6 +24,7 @@ from daemon.core.forwarding import EVERYTHING
 from daemon.core.maps import Methods
 from daemon.core.statuses import Rules
 from daemon.core.ticking import Every
+from daemon.mqtt_settings import MqttSettings
 from daemon.thank_you import ThankYouSettings
 from daemon.watch.settings import WatchSettings
 from orderferry import Duration, PaymentKind, Role, Secret, Settings, Url
@@ -129,6 +130,10 @@ def test_the_keys_of_watching() -> None:
     assert documented("`[watch]`") == fields(WatchSettings)
 
 
+def test_the_keys_of_mqtt() -> None:
+    assert documented("`[mqtt]`") == fields(MqttSettings)
+
+
 def test_the_hub_s_statuses() -> None:
     assert table(section("`[statuses]`"), "key") == [[f"`{status.key}`", status.label] for status in DEFAULT_STATUSES]
 
@@ -229,6 +234,11 @@ def test_what_is_switched_off_in_the_example_shows_the_defaults(private: Path) -
     assert full.statuses == plain.statuses
     assert full.daemon.log_level == plain.daemon.log_level
     assert full.watch.alarm_after == plain.watch.alarm_after
+    assert plain.mqtt is None
+    assert full.mqtt is not None
+    assert (full.mqtt.tls, full.mqtt.port) == (full.mqtt.encrypted, MqttSettings(host="localhost").at_port)
+    for key, row in fields(MqttSettings, ("topic", "keepalive", "personal_data", "requests", "discovery")).items():
+        assert written(getattr(full.mqtt, key)) == row[1]
     market, shop = full.accounts[:2]
     assert [account.name for account in full.accounts[2:]] == ["files", "mail"]
     assert full.accounts[2].watch_every == WATCH_EVERY
@@ -254,6 +264,8 @@ def test_the_example_has_every_key() -> None:
     assert set(shop) == {*COMMON_KEYS[Role.SHOP], *own_keys("woocommerce")}
     assert set(document["imports"]["files"]) == set(COMMON_KEYS[Role.IMPORT])
     assert set(shop["forward"]) == set(fields(ForwardSettings))
+    own = EXAMPLE.partition("#[mqtt]\n")[2].partition("\n\n\n")[0]  # of use with TLS alone
+    assert set(document["mqtt"]) | set(re.findall(r"^#   (\w+) = ", own, re.MULTILINE)) == set(fields(MqttSettings))
     assert set(document["rules"]) == set(fields(Rules))
     assert set(market["sync"]) == set(SYNC_KEYS[Role.MARKETPLACE])
     assert set(shop["sync"]) == set(SYNC_KEYS[Role.SHOP])
