@@ -28,6 +28,7 @@ from daemon.hub import Hub
 from daemon.hub_reads import Facts
 from daemon.importer import Importer
 from daemon.opening import Opener
+from daemon.plugin_list import first_look
 from daemon.recovery import bring_forward, recover
 from daemon.reloading import changes
 from daemon.roster import Roster
@@ -125,6 +126,7 @@ class Daemon:
             clock=self._clock,
         )
         hub.reloader = self.reload
+        hub.catalogue = self._catalogue
         server = ControlServer(hub, self.config.daemon.socket, log=structlog.get_logger("orderferry.control"))
         await server.start()
         self._closing.push_async_callback(server.stop)
@@ -226,7 +228,7 @@ def run(config: Path, *, log_format: str = "json", restored: bool = False) -> in
 
     `restored` says that the store was put back from a backup.
     """
-    catalogue = discover()
+    catalogue = discover(first_look(config))
     try:
         settings = load(config, catalogue.platforms, os.environ)
     except ConfigError as error:

@@ -13,6 +13,7 @@ import pytest
 from daemon.account_settings import COMMON_KEYS, SECTIONS
 from daemon.config import DaemonSettings
 from daemon.hooks import discover
+from daemon.plugin_list import PluginSettings
 from daemon.thank_you import ThankYouSettings
 from orderferry import Role
 from plugins.smtp.settings import SmtpSettings
@@ -93,6 +94,7 @@ def test_every_setting_that_is_shown_is_a_key(page: Path) -> None:
         unknown += sorted(block.get("mail", {}).keys() - mail)
         unknown += sorted(block.get("mail", {}).get("thank_you", {}).keys() - set(ThankYouSettings.__struct_fields__))
         unknown += sorted(block.get("daemon", {}).keys() - set(DaemonSettings.__struct_fields__))
+        unknown += sorted(block.get("plugins", {}).keys() - set(PluginSettings.__struct_fields__))
         for section, role in SECTIONS.items():
             keys = set(COMMON_KEYS[role])
             keys.update(*(platform.Settings.__struct_fields__ for platform in platforms if platform.role is role))
@@ -142,6 +144,8 @@ def complaint(program: click.Group, words: list[str]) -> str | None:
     verb = program.get_command(context, words[0])
     if verb is None:
         return f"there is no command {words[0]}"
+    if isinstance(verb, click.Group) and len(words) > 1 and not words[1].startswith("-"):
+        return complaint(verb, words[1:])
     options |= {
         name
         for parameter in verb.get_params(click.Context(verb, info_name=words[0]))

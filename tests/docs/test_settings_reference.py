@@ -24,6 +24,7 @@ from daemon.core.forwarding import EVERYTHING
 from daemon.core.maps import Methods
 from daemon.core.statuses import Rules
 from daemon.core.ticking import Every
+from daemon.plugin_list import PluginSettings
 from daemon.thank_you import ThankYouSettings
 from orderferry import Duration, PaymentKind, Role, Secret, Settings, Url
 from orderferry.platform import AnyPlatform
@@ -120,6 +121,10 @@ def fields(kind: type[msgspec.Struct], names: tuple[str, ...] | None = None, **k
 
 def test_the_daemon_s_keys() -> None:
     assert documented("`[daemon]`") == fields(DaemonSettings, data_dir="see below", socket="see below")
+
+
+def test_the_keys_of_plugins() -> None:
+    assert documented("`[plugins]`") == fields(PluginSettings)
 
 
 def test_the_hub_s_statuses() -> None:
@@ -221,6 +226,7 @@ def test_what_is_switched_off_in_the_example_shows_the_defaults(private: Path) -
     full = load(private, PLATFORMS, {})
     assert full.statuses == plain.statuses
     assert full.daemon.log_level == plain.daemon.log_level
+    assert full.plugins == plain.plugins
     market, shop = full.accounts[:2]
     assert [account.name for account in full.accounts[2:]] == ["files", "mail"]
     assert full.accounts[2].watch_every == WATCH_EVERY
@@ -241,6 +247,7 @@ def test_the_example_has_every_key() -> None:
     document = tomli.loads(SWITCHED_ON)
     market, shop = document["marketplaces"]["allegro-main"], document["shops"]["my-shop"]
     assert set(document["daemon"]) == set(fields(DaemonSettings))
+    assert set(document["plugins"]) == set(fields(PluginSettings))
     assert set(market) == {*COMMON_KEYS[Role.MARKETPLACE], *own_keys("allegro")}
     assert set(shop) == {*COMMON_KEYS[Role.SHOP], *own_keys("woocommerce")}
     assert set(document["imports"]["files"]) == set(COMMON_KEYS[Role.IMPORT])

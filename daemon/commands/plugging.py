@@ -1,0 +1,71 @@
+"""`orderferry plugins`: what is installed, and what runs of it."""
+# ruff: noqa: PLC0415 - the imports inside are what keeps the other verbs quick
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from daemon.commands import words
+from daemon.commands.group import client, config_option, json_option, paint, print_json, socket_option
+from daemon.control.client import DaemonAway
+
+_STATE = {"runs": ("runs", "green"), "not_enabled": ("not enabled", "yellow"), "refused": ("refused", "red")}
+
+
+@click.group(invoke_without_command=True)
+@config_option
+@socket_option
+@json_option
+@click.pass_context
+def plugins(ctx: click.Context, *, config: Path, as_json: bool) -> None:
+    """Show the plugins, and why one does not run.
+
+    Asks the daemon that runs. Where none does, and with --config, it tells what a start with these settings would run.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    if ctx.get_parameter_source("config") is not ParameterSource.COMMANDLINE:
+        try:
+            answer = client(ctx).get("plugins")
+        except DaemonAway:
+            click.echo(f"No daemon runs here: this is what a start with {config} would run.", err=True)
+        else:
+            if as_json:
+                print_json(answer)
+            else:
+                _print(answer.value)
+            return
+    from daemon import plugin_report
+
+    found, problem = plugin_report.of_settings(config)
+    if problem is not None:
+        click.echo(words.clean(f"orderferry: {problem}"), err=True)
+    if as_json:
+        click.echo(plugin_report.as_json(found))
+    else:
+        _print(plugin_report.as_values(found))
+
+
+def _print(found: Iterable[Mapping[str, Any]]) -> None:
+    for one in found:
+        for line in _lines(one, words.screen() or 120):
+            click.echo(line)
+
+
+def _lines(one: Mapping[str, Any], most: int) -> Iterator[str]:
+    state, colour = _STATE[one["state"]]
+    origin = "built in" if one["built_in"] else f"from {one['distribution']}"
+    yield f"{words.clean(one['name'])} {words.clean(one['version'])}, {words.clean(origin)}: {paint(state, colour)}"
+    for platform in one["platforms"]:
+        used = f"; used by {', '.join(platform['accounts'])}" if platform["accounts"] else ""
+        yield f"  {words.clean(platform['id'])}: {words.clean(platform['title'])}, {platform['role']}{used}"
+        can = ", ".join(platform["capabilities"])
+        yield from textwrap.wrap(can, most, initial_indent="    ", subsequent_indent="    ")
+    for problem in one["problems"]:
+        yield f"  {paint('!', 'red')} {words.clean(problem)}"
