@@ -197,7 +197,7 @@ class ShopContract(PlatformContract[SimulatorT]):
             if progress.value is None and repr(self.contents(simulator)) != before:
                 unknown.append(f"{served.method} {served.path}")
 
-        simulator.heard = heard
+        simulator.on_served = heard
         order = self.sample_order(simulator, self.reference(platform, 1))
         await self.ask(platform, platform.add_order(order, progress))
         assert not unknown, f"{unknown[0]} left something in the shop, and nothing was saved before it"

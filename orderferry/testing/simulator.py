@@ -63,7 +63,7 @@ class Simulator:
     """Base of the simulators; `async with Simulator(...) as sim:` serves on loopback at `sim.url`.
 
     `script` holds fates for the very next matching requests, before chance is asked: `sim.script("POST", "/orders",
-    Fate.LOST)`. `served` is the log, `counts` how often each fate struck, and `heard` is called with each entry of
+    Fate.LOST)`. `served` is the log, `counts` how often each fate struck, and `on_served` is called with each entry of
     the log while the answer is still on its way. Paths below `/_sim/` steer the simulator and are never struck.
     """
 
@@ -72,7 +72,7 @@ class Simulator:
         self.faults = faults or Faults()
         self.served: deque[Served] = deque(maxlen=20_000)
         self.counts: Counter[Fate] = Counter()
-        self.heard: Callable[[Served], None] = lambda _: None
+        self.on_served: Callable[[Served], None] = lambda _: None
         self.url = ""
         self._scripted: list[tuple[str, str, Fate]] = []
         self._runner: web.AppRunner | None = None
@@ -155,7 +155,7 @@ class Simulator:
                 request.method, request.path, dict(request.query), dict(request.headers), body, fate, status
             )
             self.served.append(served)
-            self.heard(served)
+            self.on_served(served)
         return answer
 
     async def _end(self, request: web.Request, handle: Handle, fate: Fate) -> web.StreamResponse:
