@@ -1,4 +1,4 @@
-"""`orderferry plugins`: what is installed, and what runs of it."""
+"""`orderferry plugins`: what is installed, what runs of it, and the beginning of a plugin of one's own."""
 # ruff: noqa: PLC0415 - the imports inside are what keeps the other verbs quick
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from daemon.commands import words
-from daemon.commands.group import client, config_option, json_option, paint, print_json, socket_option
+from daemon.commands.group import FAILED, Failure, client, config_option, json_option, paint, print_json, socket_option
 from daemon.control.client import DaemonAway
 
 _STATE = {"runs": ("runs", "green"), "not_enabled": ("not enabled", "yellow"), "refused": ("refused", "red")}
@@ -69,3 +69,22 @@ def _lines(one: Mapping[str, Any], most: int) -> Iterator[str]:
         yield from textwrap.wrap(can, most, initial_indent="    ", subsequent_indent="    ")
     for problem in one["problems"]:
         yield f"  {paint('!', 'red')} {words.clean(problem)}"
+
+
+@plugins.command()
+@click.argument("name")
+@click.option(
+    "--role", type=click.Choice(["marketplace", "shop"]), required=True, help="Orders come from it, or go into it."
+)
+@click.option("--to", metavar="FOLDER", type=click.Path(path_type=Path), help="Else orderferry-NAME, here.")
+def new(name: str, *, role: str, to: Path | None) -> None:
+    """Write a whole new plugin for the platform NAME, with a simulator and tests that pass, to begin from."""
+    from daemon.scaffold import writing
+
+    folder = to or Path(f"orderferry-{name}")
+    try:
+        written = writing.write(name, role, folder)
+    except writing.ScaffoldError as error:
+        raise Failure(str(error), FAILED) from error
+    for line in written:
+        click.echo(line)
