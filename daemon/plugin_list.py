@@ -33,7 +33,10 @@ class PluginSettings(Struct, frozen=True, kw_only=True):
 
 
 class Offer(Struct, frozen=True, kw_only=True):
-    """One entry point of the group `orderferry`; `distribution` is spelt as package indexes do: small, with hyphens."""
+    """One entry point of the group `orderferry`.
+
+    `distribution` is spelt as package indexes do: small, with hyphens; it is empty where the metadata are broken.
+    """
 
     name: str
     distribution: str
@@ -47,14 +50,14 @@ class Offer(Struct, frozen=True, kw_only=True):
     @property
     def origin(self) -> str:
         """Distribution and version, for sentences."""
-        return f"{self.distribution} {self.version}".strip()
+        return f"{self.distribution or 'a distribution without a name'} {self.version}".strip()
 
 
 def offer(entry: EntryPoint) -> Offer:
     """What an entry point's metadata tells; nothing is imported."""
-    if entry.dist is None:
-        return Offer(name=entry.name, distribution=entry.value, version="")
-    return Offer(name=entry.name, distribution=normal(entry.dist.name), version=entry.dist.version)
+    told = None if entry.dist is None else entry.dist.metadata
+    name, version = (told["Name"], told["Version"]) if told and "Name" in told else ("", "")
+    return Offer(name=entry.name, distribution=normal(name), version=version or "")
 
 
 def installed() -> tuple[Offer, ...]:
@@ -66,6 +69,8 @@ def refusal(settings: PluginSettings, found: Offer) -> str | None:
     """Why an offer may not be imported, with the line that would allow it; None where it may."""
     if found.built_in:
         return None
+    if not found.distribution:
+        return "its metadata don't say which distribution it belongs to, so it can't be enabled; install it anew"
     versions = {version for name, version in map(_parsed, settings.enabled) if name == found.distribution}
     if not versions:
         return f"it is not enabled; if you trust it, write {_line(settings, found.distribution)} in [plugins]"
@@ -95,6 +100,8 @@ def read(reader: TableReader, document: Mapping[str, Any]) -> PluginSettings:
         name, _ = _parsed(text)
         if name is None:
             reader.complain(at, 'is no distribution; write its name as pip shows it, or "name==version"')
+        elif name == OWN or any(one.built_in and one.name == name for one in found):
+            reader.warn(at, "is built in, and needs no entry")
         elif name not in {one.distribution for one in found}:
             reader.warn(at, f"no distribution of this name that offers a platform is installed{_meant(name, found)}")
     return settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytest
 
@@ -19,8 +19,7 @@ from tests.daemon.engine_platforms import Market, MarketWorld, Shop, ShopWorld
 class Distribution:
     """What an entry point lies in."""
 
-    name = "strange"
-    version = "7"
+    metadata: ClassVar[dict[str, str]] = {"Name": "strange", "Version": "7"}
 
 
 class Offer:

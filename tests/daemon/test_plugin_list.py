@@ -140,6 +140,24 @@ def test_a_name_of_which_nothing_is_installed_is_a_warning(site: Path, config: P
     )
 
 
+@pytest.mark.parametrize("name", ["allegro", "orderferry", "integration-file"])
+def test_what_is_built_in_needs_no_entry(config: Path, name: str) -> None:
+    catalogue, settings = started(config, f'[plugins]\nenabled = ["{name}"]\n')
+    assert settings.warnings[0].endswith(": plugins.enabled[0]: is built in, and needs no entry")
+    assert catalogue.platforms.keys() >= {"allegro", "woocommerce"}
+
+
+@pytest.mark.parametrize("metadata", ["", "Metadata-Version: 2.1\nVersion: 1.0\n", None])
+def test_a_distribution_without_a_name_is_refused_alone(site: Path, config: Path, metadata: str | None) -> None:
+    imported = install(site, "parcelhub", distribution="orderferry")
+    told = site / "orderferry-1.0.dist-info" / "METADATA"
+    told.unlink() if metadata is None else told.write_text(metadata)
+    catalogue, _ = started(config, "")
+    (refused,) = catalogue.refused
+    assert "its metadata don't say which distribution it belongs to" in refused.reason
+    assert not imported.exists()
+
+
 @pytest.mark.parametrize("name", ["", "../x", "a b", "a>=1", "a=="])
 def test_what_can_be_no_distribution_is_a_mistake(config: Path, name: str) -> None:
     assert refusals(config, f'[plugins]\nenabled = ["{name}"]\n') == [
