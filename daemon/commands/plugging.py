@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from daemon.commands import words
 from daemon.commands.group import FAILED, Failure, client, config_option, json_option, paint, print_json, socket_option
-from daemon.control.client import DaemonAway
+from daemon.control.client import Answer, DaemonAway
 
 _STATE = {"runs": ("runs", "green"), "not_enabled": ("not enabled", "yellow"), "refused": ("refused", "red")}
 
@@ -30,32 +30,33 @@ def plugins(ctx: click.Context, *, config: Path, as_json: bool) -> None:
     """
     if ctx.invoked_subcommand is not None:
         return
-    if ctx.get_parameter_source("config") is not ParameterSource.COMMANDLINE:
-        try:
-            answer = client(ctx).get("plugins")
-        except DaemonAway:
-            click.echo(f"No daemon runs here: this is what a start with {config} would run.", err=True)
-        else:
-            if as_json:
-                print_json(answer)
-            else:
-                _print(answer.value)
-            return
+    answer = _of_daemon(ctx, config) or _of_settings(config)
+    if as_json:
+        print_json(answer)
+        return
+    for one in answer.value:
+        for line in _lines(one, words.screen() or 120):
+            click.echo(line)
+
+
+def _of_daemon(ctx: click.Context, config: Path) -> Answer | None:
+    """What the daemon runs; None where it is not to be asked, or isn't there."""
+    if ctx.get_parameter_source("config") is ParameterSource.COMMANDLINE:
+        return None
+    try:
+        return client(ctx).get("plugins")
+    except DaemonAway:
+        click.echo(f"No daemon runs here: this is what a start with {config} would run.", err=True)
+        return None
+
+
+def _of_settings(config: Path) -> Answer:
     from daemon import plugin_report
 
     found, problem = plugin_report.of_settings(config)
     if problem is not None:
-        click.echo(words.clean(f"orderferry: {problem}"), err=True)
-    if as_json:
-        click.echo(plugin_report.as_json(found))
-    else:
-        _print(plugin_report.as_values(found))
-
-
-def _print(found: Iterable[Mapping[str, Any]]) -> None:
-    for one in found:
-        for line in _lines(one, words.screen() or 120):
-            click.echo(line)
+        click.echo(f"orderferry: {problem}", err=True)
+    return Answer(found)
 
 
 def _lines(one: Mapping[str, Any], most: int) -> Iterator[str]:

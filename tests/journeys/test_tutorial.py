@@ -3,7 +3,7 @@
 Every block of the page is carried out, in its order, in one shell. What is replaced, since a test has no network and
 must not touch its own environment, wait for a person, or take a port that is in use:
 
-- the first block (`pip install orderferry pytest pytest-asyncio`) is left out: they are here already
+- the first block (`pip install pytest pytest-asyncio`) is left out: they are here already
 - `pip install --editable .` is done by the project's build backend, into a folder that is on the path
 - port 8765 is any free one
 - a program that was sent to the background is waited for until it answers, and an order until it stands in the shop;
@@ -97,7 +97,7 @@ def test_the_tutorial_works_as_it_is_written(tmp_path: Path, port: int) -> None:
 
 def test_every_block_is_carried_out() -> None:
     assert {kind for kind, _ in BLOCKS} == {"sh", "python", "diff", "toml", "text"}
-    assert BLOCKS[0][1].startswith("python -m pip install orderferry")
+    assert BLOCKS[0] == ("sh", "python -m pip install pytest pytest-asyncio\n")
     assert sum(INSTALL in text for _, text in BLOCKS) == 1
     commands = "".join(text for kind, text in BLOCKS if kind == "sh")
     assert all(commands.count(begun) == 1 for begun in WAITS)
