@@ -267,7 +267,7 @@ def _platform(
         return None  # the common keys' types are checked by the caller
     platform = known.platforms.get(key)
     if platform is None and (advice := known.advice(key)) is not None:
-        reader.complain(place, f"{seen(key)} does not run here; {advice}")
+        reader.complain(place, f"{quoted([key])} does not run here; {advice}")
     elif platform is None:
         meant = closest(key, fitting) or closest(key, known.platforms)
         hint = f" (did you mean {quoted([meant])}?)" if meant else ""
