@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -82,6 +82,13 @@ class AccountSettings(Struct, frozen=True, kw_only=True):
         return Maps(statuses=self.statuses, payments=self.payments, deliveries=self.deliveries)
 
 
+class Known(Struct, frozen=True, kw_only=True):
+    """The platforms that run, by id; `advice` says of an id that is not among them what would make it run."""
+
+    platforms: Mapping[str, type[AnyPlatform]]
+    advice: Callable[[str], str | None]
+
+
 SECTIONS: Mapping[str, Role] = MappingProxyType(
     {"marketplaces": Role.MARKETPLACE, "shops": Role.SHOP, "imports": Role.IMPORT}
 )
@@ -135,7 +142,7 @@ _READ_HERE = frozenset({"statuses", "payments", "deliveries", "sync", "forward"}
 def read_accounts(
     reader: TableReader,
     document: Mapping[str, Any],
-    platforms: Mapping[str, type[AnyPlatform]],
+    known: Known,
     hub: list[str],
 ) -> tuple[AccountSettings, ...]:
     """Every account of the file; `hub` are the keys of the hub's statuses. What is wrong is told to the reader."""
@@ -162,20 +169,18 @@ def read_accounts(
             if role is Role.IMPORT:
                 account = _import(reader, table, at)
             else:
-                account = _account(reader, role, table, at, platforms=platforms, hub=hub, sources=sources)
+                account = _account(reader, role, table, at, known=known, hub=hub, sources=sources)
             if account is not None:
                 accounts.append(account)
     return tuple(accounts)
 
 
-def read_mail(
-    reader: TableReader, raw: object, platforms: Mapping[str, type[AnyPlatform]], letters: Letters | None
-) -> AccountSettings | None:
+def read_mail(reader: TableReader, raw: object, known: Known, letters: Letters | None) -> AccountSettings | None:
     """The mail server of [mail], which has no name of its own; None where there is none, or after a complaint."""
     if not isinstance(raw, dict):
         return None
     table = {"platform": "smtp", **{key: value for key, value in raw.items() if key != "thank_you"}}
-    mail = _account(reader, Role.MAIL, table, (MAIL,), platforms=platforms, hub=[], sources=[])
+    mail = _account(reader, Role.MAIL, table, (MAIL,), known=known, hub=[], sources=[])
     return None if mail is None else msgspec.structs.replace(mail, letters=letters)
 
 
@@ -185,12 +190,12 @@ def _account(
     table: Mapping[str, Any],
     at: tuple[str, ...],
     *,
-    platforms: Mapping[str, type[AnyPlatform]],
+    known: Known,
     hub: list[str],
     sources: list[str],
 ) -> AccountSettings | None:
     before = len(reader.problems)
-    platform = _platform(reader, role, table, at, platforms)
+    platform = _platform(reader, role, table, at, known)
     role = role if platform is None else platform.role
     common = COMMON_KEYS[role]
     settings = None
@@ -249,10 +254,10 @@ def _platform(
     role: Role,
     table: Mapping[str, Any],
     at: tuple[str, ...],
-    platforms: Mapping[str, type[AnyPlatform]],
+    known: Known,
 ) -> type[AnyPlatform] | None:
     place = (*at, "platform")
-    fitting = sorted(key for key, platform in platforms.items() if platform.role is role)
+    fitting = sorted(key for key, platform in known.platforms.items() if platform.role is role)
     write = f"platform = one of {quoted(fitting)}" if fitting else "a platform, of which none is installed"
     if "platform" not in table:
         reader.complain(place, f"is missing; write {write}")
@@ -260,9 +265,11 @@ def _platform(
     key = table["platform"]
     if not isinstance(key, str) or not key.strip():
         return None  # the common keys' types are checked by the caller
-    platform = platforms.get(key)
-    if platform is None:
-        meant = closest(key, fitting) or closest(key, platforms)
+    platform = known.platforms.get(key)
+    if platform is None and (advice := known.advice(key)) is not None:
+        reader.complain(place, f"{quoted([key])} does not run here; {advice}")
+    elif platform is None:
+        meant = closest(key, fitting) or closest(key, known.platforms)
         hint = f" (did you mean {quoted([meant])}?)" if meant else ""
         reader.complain(place, f"found {seen(key)}, write {write}{hint}")
     elif platform.role is not role:

@@ -38,6 +38,7 @@ from daemon.mqtt.messages import Identity
 from daemon.mqtt.telling import Mqtt
 from daemon.notify import Notifier, Phase
 from daemon.opening import Opener
+from daemon.plugin_list import first_look
 from daemon.recovery import bring_forward, recover
 from daemon.reloading import changes
 from daemon.roster import Roster
@@ -157,6 +158,7 @@ class Daemon:
             clock=self._clock,
         )
         hub.reloader = self.reload
+        hub.catalogue = self._catalogue
         hub.watch = Watch(
             self._metrics,
             version=facts.version,
@@ -320,7 +322,7 @@ def run(config: Path, *, log_format: str = "json", restored: bool = False) -> in
     except SocketError as error:
         _tell(notifier, error)
         return REFUSED
-    catalogue = discover()
+    catalogue = discover(first_look(config))
     try:
         settings = load(config, catalogue.platforms, os.environ)
     except ConfigError as error:

@@ -11,6 +11,7 @@ import pwd
 import re
 import stat
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,12 +20,13 @@ import tomli
 from msgspec import Struct
 from msgspec.structs import replace
 
-from daemon import thank_you
-from daemon.account_settings import SECTIONS, AccountSettings, read_accounts, read_mail
+from daemon import plugin_list, thank_you
+from daemon.account_settings import SECTIONS, AccountSettings, Known, read_accounts, read_mail
 from daemon.core.routing import MAIL
 from daemon.core.statuses import Ladder, Rules
 from daemon.mqtt_settings import MqttSettings
 from daemon.paths import default_data_dir, default_socket
+from daemon.plugin_list import PluginSettings
 from daemon.secret_sources import WrongValueError
 from daemon.toml_lines import KeyPath, line_of_each_key
 from daemon.toml_values import Problem, TableReader, closest, quoted
@@ -72,6 +74,7 @@ class Config(Struct, frozen=True, kw_only=True):
 
     path: Path
     daemon: DaemonSettings
+    plugins: PluginSettings = PluginSettings()
     statuses: tuple[Status, ...]
     rules: Rules = Rules()
     accounts: tuple[AccountSettings, ...]
@@ -105,16 +108,18 @@ def load(path: Path, platforms: Mapping[str, type[AnyPlatform]], environ: Mappin
     text, mode = _read(path)
     document = _parse(path, text)
     reader = TableReader(path, line_of_each_key(text), environ)
-    sections = ("daemon", "mqtt", watch_settings.SECTION, "statuses", "rules", *SECTIONS, MAIL)
+    sections = ("daemon", "plugins", "mqtt", watch_settings.SECTION, "statuses", "rules", *SECTIONS, MAIL)
     reader.check_keys(document, sections, ())
     daemon = _daemon(reader, document.get("daemon", {}), environ)
+    plugins = plugin_list.read(reader, document)
     mqtt = _mqtt(reader, document.get("mqtt"))
     watch = watch_settings.read(reader, document) or WatchSettings()
     statuses = _statuses(reader, document.get("statuses"))
     rules = _rules(reader, document.get("rules", {}), statuses or DEFAULT_STATUSES)
-    accounts = read_accounts(reader, document, platforms, [status.key for status in statuses])
+    known = Known(platforms=platforms, advice=partial(plugin_list.advice, plugins))
+    accounts = read_accounts(reader, document, known, [status.key for status in statuses])
     letters = thank_you.read(reader, document, SECTIONS)
-    mail = read_mail(reader, document.get(MAIL), platforms, letters)
+    mail = read_mail(reader, document.get(MAIL), known, letters)
     accounts += () if mail is None else (mail,)
     if reader.problems or daemon is None:
         raise ConfigError(tuple(sorted(reader.problems, key=lambda problem: problem.line or 0)))
@@ -123,6 +128,7 @@ def load(path: Path, platforms: Mapping[str, type[AnyPlatform]], environ: Mappin
     return Config(
         path=path,
         daemon=daemon,
+        plugins=plugins,
         mqtt=mqtt,
         watch=watch,
         statuses=statuses,

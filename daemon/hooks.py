@@ -10,13 +10,14 @@ import pluggy
 from msgspec import Struct
 
 from daemon.calls import Calls
+from daemon.plugin_list import GROUP, Offer, PluginSettings, offer, refusal
 from orderferry import platform as contract
 from orderferry.capability import Capability
 from orderferry.hooks import PROJECT
 from orderferry.loading import disagreements
 from orderferry.platform import AnyPlatform, Platform
 
-GROUP = "orderferry"
+BUILT_IN_ALONE = PluginSettings()
 
 
 class Refused(Struct, frozen=True, kw_only=True):
@@ -27,35 +28,63 @@ class Refused(Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class Catalogue(Struct, frozen=True, kw_only=True):
-    """The platforms that are installed, by id, and what was refused."""
+class Plugin(Struct, frozen=True, kw_only=True):
+    """One entry point: the ids of its platforms that run, and what was refused of it, the whole or a platform."""
 
-    platforms: Mapping[str, type[AnyPlatform]]
+    offer: Offer
+    imported: bool
+    platforms: tuple[str, ...] = ()
     refused: tuple[Refused, ...] = ()
 
 
-def discover(found: tuple[EntryPoint, ...] | None = None) -> Catalogue:
-    """Loads what every distribution offers, the built-in platforms by the same door; a bad one is refused alone."""
+class Catalogue(Struct, frozen=True, kw_only=True):
+    """The platforms that may be used, by id, and every plugin that is installed."""
+
+    platforms: Mapping[str, type[AnyPlatform]]
+    plugins: tuple[Plugin, ...] = ()
+
+    @property
+    def refused(self) -> tuple[Refused, ...]:
+        """All that was refused, of whichever plugin."""
+        return tuple(refused for plugin in self.plugins for refused in plugin.refused)
+
+
+def discover(allowed: PluginSettings = BUILT_IN_ALONE, found: tuple[EntryPoint, ...] | None = None) -> Catalogue:
+    """Loads what may run, the built-in platforms by the same door; a bad plugin is refused alone.
+
+    What `allowed` does not name, and is not the program's own, is not imported. The program's own come first, so that
+    nobody takes the place of one of theirs.
+    """
+    entries = found if found is not None else tuple(entry_points(group=GROUP))
     platforms: dict[str, type[AnyPlatform]] = {}
-    refused: list[Refused] = []
-    for entry in found if found is not None else tuple(entry_points(group=GROUP)):
-        origin = f"{entry.dist.name} {entry.dist.version}" if entry.dist is not None else entry.value
-        try:
-            offered = _offered(entry)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a stranger's module raises must not stop the others
-            reason = f"it can't be loaded: {type(error).__name__}: {error}"
-            refused.append(Refused(name=entry.name, origin=origin, reason=reason))
-            continue
-        for platform in offered:
-            reasons = _faults(platform)
-            if not reasons and platform.id in platforms:
-                reasons = (f"another plugin already offers the platform {platform.id}",)
-            if reasons:
-                name = str(getattr(platform, "id", getattr(platform, "__name__", entry.name)))
-                refused.append(Refused(name=name, origin=origin, reason="; ".join(reasons)))
-            else:
-                platforms[platform.id] = platform
-    return Catalogue(platforms=platforms, refused=tuple(refused))
+    ordered = sorted(((offer(entry), entry) for entry in entries), key=lambda pair: not pair[0].built_in)
+    plugins = tuple(_taken(made, entry, refusal(allowed, made), platforms) for made, entry in ordered)
+    return Catalogue(platforms=platforms, plugins=plugins)
+
+
+def _taken(made: Offer, entry: EntryPoint, forbidden: str | None, platforms: dict[str, type[AnyPlatform]]) -> Plugin:
+    """Adds what the plugin offers to the platforms, and tells what came of it."""
+    if forbidden is not None:
+        refused = Refused(name=made.name, origin=made.origin, reason=forbidden)
+        return Plugin(offer=made, imported=False, refused=(refused,))
+    try:
+        offered = _offered(entry)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a stranger's module raises must not stop the others
+        reason = f"it can't be loaded: {type(error).__name__}: {error}"
+        return Plugin(offer=made, imported=True, refused=(Refused(name=made.name, origin=made.origin, reason=reason),))
+    runs: list[str] = []
+    refusals: list[Refused] = []
+    for platform in offered:
+        reasons = _faults(platform)
+        if not reasons and platform.id in platforms:
+            reasons = (f"another plugin already offers the platform {platform.id}",)
+        if reasons:
+            name = str(getattr(platform, "id", getattr(platform, "__name__", made.name)))
+            refusals.append(Refused(name=name, origin=made.origin, reason="; ".join(reasons)))
+        else:
+            platforms[platform.id] = platform
+            runs.append(platform.id)
+    return Plugin(offer=made, imported=True, platforms=tuple(runs), refused=tuple(refusals))
 
 
 def _offered(entry: EntryPoint) -> list[type[AnyPlatform]]:

@@ -11,13 +11,16 @@ from daemon import acts
 from daemon.accounts import AccountState
 from daemon.core import forwarding
 from daemon.fetching import all_at_once
+from daemon.hooks import Catalogue
 from daemon.hub_reads import HubReads
 from daemon.hub_watch import HubWatch
+from daemon.plugin_views import plugin_views
 from daemon.views import (
     CommandError,
     Done,
     FetchProgress,
     ImportView,
+    PluginView,
     UnreadableOrder,
 )
 from orderferry import Order, Role
@@ -29,10 +32,15 @@ class Hub(HubWatch, HubReads):
     """Implements `daemon.control.hub.Hub` on the running daemon; `HubReads` has what is only asked."""
 
     reloader: Callable[[int], Awaitable[Done]]
+    catalogue: Catalogue
 
     async def reload(self, uid: int) -> Done:
         """Takes config.toml as it is now; where it is broken the settings stay as they are."""
         return await self.reloader(uid)
+
+    async def plugins(self) -> tuple[PluginView, ...]:
+        """Every plugin that is installed, and what runs of it."""
+        return plugin_views(self.catalogue, self._config.accounts)
 
     async def fetch(
         self, names: Sequence[str], uid: int, since: datetime | None = None

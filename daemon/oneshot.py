@@ -24,6 +24,7 @@ from daemon.imports.faults import FileFault
 from daemon.imports.mapping import read_mapping
 from daemon.map_check import check_maps
 from daemon.opening import Opener
+from daemon.plugin_list import first_look
 from daemon.store.connection import FILE, MARK
 from daemon.vault import TokenFiles, Vault, VaultError
 from orderferry import CheckReport, NeedsLogin, PlatformError, Role
@@ -68,7 +69,7 @@ def check(config: Path, *, as_json: bool = False) -> int:
 
 
 async def _check(path: Path) -> CheckView:
-    catalogue = discover()
+    catalogue = discover(first_look(path))
     try:
         config = load(path, catalogue.platforms, os.environ)
     except ConfigError as error:
@@ -135,7 +136,7 @@ def _check_import(account: AccountSettings) -> Checked:
 
 def login(config: Path, account: str, refresh_token_file: Path | None = None) -> int:
     """Logs an account in with the owner's help, or with a refresh token from a file; a running daemon then goes on."""
-    catalogue = discover()
+    catalogue = discover(first_look(config))
     try:
         settings, chosen = choose(config, catalogue, account)
     except (ConfigError, LookupError) as error:

@@ -11,6 +11,7 @@ from daemon.account_settings import AccountSettings
 from daemon.config import Config, ConfigError
 from daemon.hooks import Catalogue, discover
 from daemon.oneshot import choose, open_accounts, say
+from daemon.plugin_list import first_look
 from daemon.vault import VaultError
 from orderferry import PlatformError, ProbeReport, Role
 from orderferry.capability import Capability
@@ -20,7 +21,7 @@ _YES = {True: "yes", False: "no", None: "-"}
 
 def probe(config: Path, account: str, *, as_json: bool = False) -> int:
     """Tries what an account's platform promises against what it does; 0 when every promise is kept."""
-    catalogue = discover()
+    catalogue = discover(first_look(config))
     try:
         settings, chosen = choose(config, catalogue, account)
     except (ConfigError, LookupError) as error:

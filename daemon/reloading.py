@@ -34,6 +34,9 @@ def changes(old: Config, new: Config) -> Changes:
         if getattr(old.daemon, key) != getattr(new.daemon, key):
             sentence = "can't be changed while the program runs; stop it, and start it again"
             raise ConfigError((Problem(file=str(new.path), key=f"daemon.{key}", sentence=sentence),))
+    if old.plugins != new.plugins:
+        sentence = "takes effect with the next start only; stop the program, and start it again"
+        raise ConfigError((Problem(file=str(new.path), key="plugins.enabled", sentence=sentence),))
     before = {account.name: account for account in old.accounts}
     after = {account.name: account for account in new.accounts}
     differing = [account for name, account in after.items() if name in before and before[name] != account]

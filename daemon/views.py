@@ -50,6 +50,32 @@ class AccountView(View, frozen=True, kw_only=True):
     parked_jobs: int = 0
 
 
+class PlatformView(View, frozen=True, kw_only=True):
+    """A platform of a plugin that runs; `accounts` are the names of those that use it."""
+
+    id: str
+    title: str
+    role: str
+    capabilities: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+
+
+class PluginView(View, frozen=True, kw_only=True):
+    """A plugin that is installed; `name` is its entry point's, `distribution` and `version` say where it comes from.
+
+    `state` is one of runs, not_enabled, refused; what runs of it stands in `platforms`, and each sentence of `problems`
+    says why something does not.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    built_in: bool
+    state: str
+    platforms: tuple[PlatformView, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
 class StatusView(View, frozen=True, kw_only=True):
     """The daemon at a glance; `health` is ok or degraded, and `problems` are sentences with the command that helps.
 

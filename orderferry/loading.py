@@ -72,7 +72,8 @@ def _hooks(cls: type[Platform[Any]]) -> Iterator[str]:
             yield f"`{hook}` must be `async def`"
         wanted, found = _arguments(getattr(Platform, hook)), _arguments(method)
         if wanted != found:
-            yield f"`{hook}` takes ({', '.join(found)}), but the contract says ({', '.join(wanted)})"
+            said = f"but the contract says ({', '.join(wanted)})"
+            yield f"`{hook}` takes ({', '.join(found)}), {said}: a mistake, or made for another version of it"
 
 
 def _strays(cls: type[Platform[Any]]) -> Iterator[str]:

@@ -18,6 +18,9 @@ REQUIRED = (
     "plugins/shops/shoper/README.md",
     "plugins/shops/shopify/README.md",
     "plugins/shops/woocommerce/README.md",
+    "daemon/scaffold/templates/both/pyproject.toml.tmpl",
+    "daemon/scaffold/templates/marketplace/package/platform.py.tmpl",
+    "daemon/scaffold/templates/shop/package/platform.py.tmpl",
     *(f"daemon/templates/thank_you.{part}" for part in THANK_YOU),
 )
 PACKAGES = {"orderferry", "daemon", "plugins"}

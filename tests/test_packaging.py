@@ -119,7 +119,7 @@ def tracked_text_files() -> list[Path]:
         )
         if listed.returncode == 0:  # git refuses a folder that belongs to another user
             return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
-    top = [ROOT / name for name in (*PACKAGES, "tests", "docs", "benchmarks", "requirements", "scripts")]
+    top = [ROOT / name for name in (*PACKAGES, "tests", "docs", "examples", "benchmarks", "requirements", "scripts")]
     return [file for folder in top for file in folder.rglob("*") if file.is_file() and file.suffix != ".pyc"]
 
 

@@ -42,6 +42,7 @@ from daemon.views import (
     OrdersView,
     OrderView,
     PlanView,
+    PluginView,
     StatusView,
     StoryView,
     UnmappedView,
@@ -114,6 +115,7 @@ def _act(path: str, hub: str, summary: str, body: type[Body] = NoBody) -> Route:
 
 ROUTES: tuple[Route, ...] = (
     Route(method="GET", path="/v1/status", hub="status", summary="the daemon at a glance", answer=StatusView),
+    Route(method="GET", path="/v1/plugins", hub="plugins", summary="all plugins", answer=tuple[PluginView, ...]),
     Route(method="GET", path="/v1/accounts", hub="accounts", summary="all accounts", answer=tuple[AccountView, ...]),
     Route(method="GET", path="/v1/accounts/{name}", hub="account", summary="one account", answer=AccountView),
     Route(

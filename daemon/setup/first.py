@@ -26,6 +26,7 @@ from daemon.config import (
 from daemon.config_file import EditError
 from daemon.hooks import Catalogue, discover
 from daemon.paths import default_data_dir, default_socket
+from daemon.plugin_list import first_look
 from daemon.setup import answers, person, trying, written
 from daemon.setup.person import EndedError, say
 from daemon.setup.written import Draft
@@ -38,7 +39,7 @@ SECRETS = "secrets"
 
 def run(path: Path, option: str) -> int:
     """Asks, tries and writes; `option` is what later commands must say to find the file. 0 when it is written."""
-    catalogue = discover()
+    catalogue = discover(first_look(path))
     logs.configure("error", "console")
     try:
         _may_write(path)

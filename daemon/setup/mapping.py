@@ -22,6 +22,7 @@ from daemon.config_file import EditError, Entry
 from daemon.control.client import Client, DaemonAway, Refused
 from daemon.hooks import Catalogue, Hooks, discover
 from daemon.opening import Opener
+from daemon.plugin_list import first_look
 from daemon.setup import sides
 from daemon.setup.sides import Came, Row, State
 from daemon.vault import VaultError
@@ -60,7 +61,7 @@ def gather(path: Path, name: str, kind: ChoiceKind) -> MapView:
 
     Raises `MapError`.
     """
-    catalogue = discover()
+    catalogue = discover(first_look(path))
     logs.configure("error", "console")
     try:
         config = load(path, catalogue.platforms, os.environ)

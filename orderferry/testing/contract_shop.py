@@ -16,7 +16,7 @@ from orderferry.model import PaymentKind, Role
 from orderferry.platform import Progress
 from orderferry.testing.contract import BREAKING, MOST_REQUESTS, TRIES, AnyPlatform, PlatformContract, SimulatorT
 from orderferry.testing.memory import MemoryProgress
-from orderferry.testing.simulator import Fate
+from orderferry.testing.simulator import Fate, Served
 
 SETTLE = 420.0  # seconds: only then does "it is not there" count (docs: the settle window)
 
@@ -35,8 +35,8 @@ class ShopContract(PlatformContract[SimulatorT]):
     """What holds for a shop.
 
     Supply `platform_class`, `simulator`, `open_platform`, `sample_order`, `shop_orders`, `snapshot`; where the platform
-    can do it also `stock`, `tracking_numbers`, `place_orders`. `statuses` are two statuses of the shop that a new order
-    can take one after the other.
+    can do it also `stock`, `tracking_numbers`, `place_orders`, and where it adds in several steps `contents`.
+    `statuses` are two statuses of the shop that a new order can take one after the other.
     """
 
     statuses: ClassVar[tuple[str, str] | None] = None
@@ -58,6 +58,10 @@ class ShopContract(PlatformContract[SimulatorT]):
     def stock(self, simulator: SimulatorT, sku: str) -> int:  # noqa: ARG002 - for the author's override
         """How many pieces the simulator holds of a product."""
         pytest.skip("nothing tells the simulator's stock (stock)")
+
+    def contents(self, simulator: SimulatorT) -> object:  # noqa: ARG002 - for the author's override
+        """All that the simulator holds, customers and carts as well as orders: compared by its repr."""
+        pytest.skip("nothing tells all that the simulator holds (contents)")
 
     # --- what the kit itself uses
 
@@ -179,6 +183,25 @@ class ShopContract(PlatformContract[SimulatorT]):
             if before:
                 assert self._stocks(simulator, order) == self._less(before, order)
             await self.wait(platform)
+
+    async def test_progress_is_saved_before_anything_is_left_in_the_shop(
+        self, platform: AnyPlatform, simulator: SimulatorT
+    ) -> None:
+        """The process may be killed after any request; only by what is saved does the daemon know that it has begun."""
+        self.need(Capability.ADD_ORDER, Capability.ADD_IS_MULTI_STEP)
+        progress = MemoryProgress()
+        before = repr(self.contents(simulator))
+        unknown: list[str] = []
+
+        def heard(served: Served) -> None:
+            if progress.value is None and repr(self.contents(simulator)) != before:
+                unknown.append(f"{served.method} {served.path}")
+
+        simulator.on_served = heard
+        order = self.sample_order(simulator, self.reference(platform, 1))
+        await self.ask(platform, platform.add_order(order, progress))
+        assert not unknown, f"{unknown[0]} left something in the shop, and nothing was saved before it"
+        assert progress.saved, "an order of several steps saves how far it came"
 
     # --- finding
 

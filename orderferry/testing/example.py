@@ -123,6 +123,7 @@ class TinySettings(Settings, frozen=True, kw_only=True):
 
 
 def explain(body: bytes) -> str | None:
+    """What the simulator itself says of an error; None where something else has answered."""
     try:
         return str(json.loads(body)["message"])
     except (ValueError, KeyError, TypeError):
@@ -177,6 +178,7 @@ class Tiny(Platform[TinySettings]):
 
 
 def read(told: Json) -> Order:
+    """An order of the simulator's as the contract has it."""
     price = Money.of(told["total"], "PLN")
     when = datetime(2026, 1, 5, tzinfo=UTC)
     return Order(
@@ -257,4 +259,5 @@ class TinyShop(Tiny):
 
 
 def held(told: Json) -> ShopOrder:
+    """An order as the shop holds it."""
     return ShopOrder(id=told["id"], number=told["id"], total=Money.of(told["total"], "PLN"), status=told["status"])

@@ -63,8 +63,8 @@ class Simulator:
     """Base of the simulators; `async with Simulator(...) as sim:` serves on loopback at `sim.url`.
 
     `script` holds fates for the very next matching requests, before chance is asked: `sim.script("POST", "/orders",
-    Fate.LOST)`. `served` is the log, `counts` how often each fate struck. Paths below `/_sim/` steer the simulator and
-    are never struck.
+    Fate.LOST)`. `served` is the log, `counts` how often each fate struck, and `on_served` is called with each entry of
+    the log while the answer is still on its way. Paths below `/_sim/` steer the simulator and are never struck.
     """
 
     def __init__(self, *, seed: int = 0, faults: Faults | None = None) -> None:
@@ -72,6 +72,7 @@ class Simulator:
         self.faults = faults or Faults()
         self.served: deque[Served] = deque(maxlen=20_000)
         self.counts: Counter[Fate] = Counter()
+        self.on_served: Callable[[Served], None] = lambda _: None
         self.url = ""
         self._scripted: list[tuple[str, str, Fate]] = []
         self._runner: web.AppRunner | None = None
@@ -150,9 +151,11 @@ class Simulator:
             answer = await self._end(request, handler, fate)
             status = None if fate in {Fate.LOST, Fate.DROPPED, Fate.CUT} else answer.status
         finally:
-            self.served.append(
-                Served(request.method, request.path, dict(request.query), dict(request.headers), body, fate, status)
+            served = Served(
+                request.method, request.path, dict(request.query), dict(request.headers), body, fate, status
             )
+            self.served.append(served)
+            self.on_served(served)
         return answer
 
     async def _end(self, request: web.Request, handle: Handle, fate: Fate) -> web.StreamResponse:

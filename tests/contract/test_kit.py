@@ -97,6 +97,9 @@ class TestTinyShop(World, ShopContract[TinySimulator]):
     def snapshot(self, simulator: TinySimulator, order_id: str) -> object:
         return {name: value for name, value in simulator.orders[order_id].items() if name != "serial"}
 
+    def contents(self, simulator: TinySimulator) -> object:
+        return simulator.orders, simulator.stock
+
     def stock(self, simulator: TinySimulator, sku: str) -> int:
         return simulator.stock[sku]
 
@@ -135,6 +138,35 @@ class EndsDoubt(TinyShop):
             return await super().add_order(order, progress)
         except Unsure as error:
             raise Rejected(str(error)) from error
+
+
+class InSteps(TinyShop):
+    """Says before the order is sent that it is."""
+
+    capabilities = TinyShop.capabilities | Capability.ADD_IS_MULTI_STEP
+
+    @hookimpl
+    async def add_order(self, order: ForwardOrder, progress: Progress) -> ShopOrder:
+        await progress.save("begun")
+        return await super().add_order(order, progress)
+
+
+class SavesTooLate(InSteps):
+    """Says what it has done when it is done."""
+
+    @hookimpl
+    async def add_order(self, order: ForwardOrder, progress: Progress) -> ShopOrder:
+        added = await TinyShop.add_order(self, order, progress)
+        await progress.save("begun")
+        return added
+
+
+class SavesNothing(InSteps):
+    """Keeps to itself that it takes several steps."""
+
+    @hookimpl
+    async def add_order(self, order: ForwardOrder, progress: Progress) -> ShopOrder:
+        return await TinyShop.add_order(self, order, progress)
 
 
 class Invents(TinyShop):
@@ -287,6 +319,8 @@ BUGS: list[tuple[type[TinyShop], str, tuple[object, ...], str]] = [
     (DeniesDoubt, "test_a_fault_while_adding_never_makes_two_orders_nor_none", (Fate.CUT,), "nothing was applied"),
     (EndsDoubt, "test_a_fault_while_adding_never_makes_two_orders_nor_none", (Fate.GARBAGE,), "ends the job"),
     (Invents, "test_a_fault_while_adding_never_makes_two_orders_nor_none", (Fate.DOWN,), "without an order"),
+    (SavesTooLate, "test_progress_is_saved_before_anything_is_left_in_the_shop", (), "POST /orders left something"),
+    (SavesNothing, "test_progress_is_saved_before_anything_is_left_in_the_shop", (), "left something"),
     (LosesReference, "test_add_order_carries_the_reference", (), ""),
     (Recomputes, "test_the_shops_total_is_the_orders", (), ""),
     (Gossips, "test_add_order_carries_the_reference", (), "buyer's data"),
@@ -326,6 +360,13 @@ def _author(cls: type[TinyShop]) -> TestTinyShop:
 
 def _more(test: str, open_account: OpenAccount) -> tuple[object, ...]:
     return (open_account,) if "whatever_cursor" in test else ()
+
+
+async def test_the_kit_lets_a_shop_pass_that_saves_before_its_first_step(open_account: OpenAccount) -> None:
+    author = _author(InSteps)
+    async with TinySimulator() as simulator:
+        platform = author.open_platform(simulator, open_account)
+        await author.test_progress_is_saved_before_anything_is_left_in_the_shop(platform, simulator)
 
 
 async def test_the_kit_finds_a_platform_that_takes_wrong_credentials(open_account: OpenAccount) -> None:

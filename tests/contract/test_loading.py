@@ -73,8 +73,11 @@ def test_a_hook_with_other_arguments() -> None:
         async def add_order(self, order: ForwardOrder) -> ShopOrder:  # type: ignore[override]  # likewise
             raise NotImplementedError
 
-    assert disagreements(Renamed) == ("`find_order` takes (ref, since), but the contract says (reference, since)",)
-    assert disagreements(Fewer) == ("`add_order` takes (order), but the contract says (order, progress)",)
+    why = "a mistake, or made for another version of it"
+    assert disagreements(Renamed) == (
+        f"`find_order` takes (ref, since), but the contract says (reference, since): {why}",
+    )
+    assert disagreements(Fewer) == (f"`add_order` takes (order), but the contract says (order, progress): {why}",)
 
 
 def test_a_hook_that_is_not_async() -> None:

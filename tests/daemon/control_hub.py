@@ -24,6 +24,8 @@ from daemon.views import (
     OrdersView,
     OrderView,
     PlanView,
+    PlatformView,
+    PluginView,
     Sentence,
     StatusView,
     StoryView,
@@ -43,6 +45,33 @@ from tests.daemon.control_views import (
     UNMAPPED,
     account,
     ago,
+)
+
+PLUGINS = (
+    PluginView(
+        name="parcelhub",
+        distribution="orderferry-parcelhub",
+        version="1.2",
+        built_in=False,
+        state="not_enabled",
+        problems=("it is not enabled",),
+    ),
+    PluginView(
+        name="woocommerce",
+        distribution="orderferry",
+        version="0.1.0",
+        built_in=True,
+        state="runs",
+        platforms=(
+            PlatformView(
+                id="woocommerce",
+                title="WooCommerce",
+                role="shop",
+                capabilities=("fetch_orders", "add_order"),
+                accounts=("my-shop",),
+            ),
+        ),
+    ),
 )
 
 
@@ -96,6 +125,9 @@ class FakeHub:
         self._check("accounts")
         problem = "connection refused"
         return (account("allegro-main"), account("my-shop", health="down", problem=problem, parked_jobs=1))
+
+    async def plugins(self) -> tuple[PluginView, ...]:
+        return PLUGINS
 
     async def account(self, name: str) -> AccountView:
         self._account(name)

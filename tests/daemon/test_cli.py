@@ -327,3 +327,23 @@ def test_every_reading_verb_has_json() -> None:
     for name, command in cli.commands.items():
         options = {option for param in command.params for option in param.opts}
         assert ("--json" in options) == (name not in without), name
+
+
+def test_plugins_are_those_of_the_daemon(run: Run) -> None:
+    assert run("plugins").stdout == (
+        "parcelhub 1.2, from orderferry-parcelhub: not enabled\n"
+        "  ! it is not enabled\n"
+        "woocommerce 0.1.0, built in: runs\n"
+        "  woocommerce: WooCommerce, shop; used by my-shop\n"
+        "    fetch_orders, add_order\n"
+    )
+    assert [one["name"] for one in json.loads(run("plugins", "--json").stdout)] == ["parcelhub", "woocommerce"]
+
+
+def test_plugins_without_a_daemon_are_what_a_start_would_run(tmp_path: Path) -> None:
+    result = quiet("plugins", "--config", str(tmp_path / "none.toml"), ORDERFERRY_SOCKET=str(tmp_path / "s"))
+    assert "woocommerce" in result.stdout
+    assert "there is no such file" in result.stderr
+    result = quiet("plugins", ORDERFERRY_SOCKET=str(tmp_path / "s"), ORDERFERRY_CONFIG=str(tmp_path / "none.toml"))
+    assert "No daemon runs here: this is what a start with" in result.stderr
+    assert "woocommerce" in result.stdout

@@ -57,6 +57,7 @@ def end(process: subprocess.Popen[str]) -> tuple[int, str, str]:
         ["status", "--json"],
         ["orders"],
         ["show", "12"],
+        ["plugins"],
         ["fetch"],
         ["forward", "12"],
         ["--help"],

@@ -5,20 +5,27 @@ from __future__ import annotations
 from datetime import datetime
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytest
 
 from daemon.hooks import Catalogue, Hooks, discover, effective
+from daemon.plugin_list import PluginSettings
 from orderferry import Capability, CheckReport, Page, Platform, Register, Role, Settings, hookimpl
 from orderferry.testing.clock import VirtualClock
 from tests.daemon.engine_platforms import Market, MarketWorld, Shop, ShopWorld
 
 
-class Offer:
-    """An entry point that does not lie in any distribution."""
+class Distribution:
+    """What an entry point lies in."""
 
-    dist = None
+    metadata: ClassVar[dict[str, str]] = {"Name": "strange", "Version": "7"}
+
+
+class Offer:
+    """An entry point of a stranger's distribution."""
+
+    dist = Distribution
 
     def __init__(self, name: str, *offered: object, error: BaseException | None = None, bare: bool = False) -> None:
         self.name = name
@@ -43,7 +50,7 @@ class Offer:
 
 
 def found(*offers: Offer) -> Catalogue:
-    return discover(cast("tuple[EntryPoint, ...]", offers))
+    return discover(PluginSettings(enabled=("strange",)), cast("tuple[EntryPoint, ...]", offers))
 
 
 class Good(Platform[Settings]):
@@ -115,7 +122,7 @@ def test_a_bad_plugin_is_refused_alone_with_a_plain_reason(offer: Offer, words: 
     assert dict(catalogue.platforms) == {"good": Good}
     (refused,) = catalogue.refused
     assert words in refused.reason
-    assert refused.origin == offer.value
+    assert refused.origin == "strange 7"
 
 
 def test_of_two_plugins_with_one_id_the_second_is_refused() -> None:

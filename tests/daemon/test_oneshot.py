@@ -12,7 +12,8 @@ import pytest
 import structlog
 
 from daemon import oneshot, probing
-from daemon.hooks import Catalogue, Refused
+from daemon.hooks import Catalogue, Plugin, Refused
+from daemon.plugin_list import Offer
 from orderferry import (
     Account,
     Capability,
@@ -81,11 +82,11 @@ platform = "lister"
 
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:  # writes config.toml and answers its path
-    catalogue = Catalogue(
-        platforms={"lister": Lister}, refused=(Refused(name="odd", origin="odd-plugin 1.0", reason="it is broken"),)
-    )
+    refused = Refused(name="odd", origin="odd-plugin 1.0", reason="it is broken")
+    odd = Plugin(offer=Offer(name="odd", distribution="odd-plugin", version="1.0"), imported=True, refused=(refused,))
+    catalogue = Catalogue(platforms={"lister": Lister}, plugins=(odd,))
     for module in (oneshot, probing):
-        monkeypatch.setattr(module, "discover", lambda: catalogue)
+        monkeypatch.setattr(module, "discover", lambda _: catalogue)
     monkeypatch.setattr("daemon.logs.configure", lambda *_: None)
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
     ANSWER.clear()

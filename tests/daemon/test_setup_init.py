@@ -111,7 +111,7 @@ PLATFORMS: Mapping[str, type[AnyPlatform]] = {"odd": Odd, "plain": Plain}
 
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.setattr(first, "discover", lambda: Catalogue(platforms=PLATFORMS))
+    monkeypatch.setattr(first, "discover", lambda _: Catalogue(platforms=PLATFORMS))
     monkeypatch.setattr("daemon.logs.configure", lambda *_: None)
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "data"))
     monkeypatch.setattr(Plain, "logins", [])

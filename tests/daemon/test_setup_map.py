@@ -103,7 +103,7 @@ STATUSES = (
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     platforms = {"lists": Lists, "market": Market, "silent": Silent}
-    monkeypatch.setattr(mapping, "discover", lambda: Catalogue(platforms=platforms))
+    monkeypatch.setattr(mapping, "discover", lambda _: Catalogue(platforms=platforms))
     monkeypatch.setattr("daemon.logs.configure", lambda *_: None)
     ANSWERS.clear()
     ANSWERS["shop", ChoiceKind.STATUSES] = STATUSES

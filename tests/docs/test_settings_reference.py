@@ -25,6 +25,7 @@ from daemon.core.maps import Methods
 from daemon.core.statuses import Rules
 from daemon.core.ticking import Every
 from daemon.mqtt_settings import MqttSettings
+from daemon.plugin_list import PluginSettings
 from daemon.thank_you import ThankYouSettings
 from daemon.watch.settings import WatchSettings
 from orderferry import Duration, PaymentKind, Role, Secret, Settings, Url
@@ -124,6 +125,10 @@ def fields(kind: type[msgspec.Struct], names: tuple[str, ...] | None = None, **k
 
 def test_the_daemon_s_keys() -> None:
     assert documented("`[daemon]`") == fields(DaemonSettings, data_dir="see below", socket="see below")
+
+
+def test_the_keys_of_plugins() -> None:
+    assert documented("`[plugins]`") == fields(PluginSettings)
 
 
 def test_the_keys_of_watching() -> None:
@@ -233,6 +238,7 @@ def test_what_is_switched_off_in_the_example_shows_the_defaults(private: Path) -
     full = load(private, PLATFORMS, {})
     assert full.statuses == plain.statuses
     assert full.daemon.log_level == plain.daemon.log_level
+    assert full.plugins == plain.plugins
     assert full.watch.alarm_after == plain.watch.alarm_after
     assert plain.mqtt is None
     assert full.mqtt is not None
@@ -259,6 +265,7 @@ def test_the_example_has_every_key() -> None:
     document = tomli.loads(SWITCHED_ON)
     market, shop = document["marketplaces"]["allegro-main"], document["shops"]["my-shop"]
     assert set(document["daemon"]) == set(fields(DaemonSettings))
+    assert set(document["plugins"]) == set(fields(PluginSettings))
     assert set(document["watch"]) == set(fields(WatchSettings))
     assert set(market) == {*COMMON_KEYS[Role.MARKETPLACE], *own_keys("allegro")}
     assert set(shop) == {*COMMON_KEYS[Role.SHOP], *own_keys("woocommerce")}

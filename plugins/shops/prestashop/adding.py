@@ -1,5 +1,6 @@
 """Adding an order: customer, addresses and cart first, then the prices, and at last the order of that cart.
 
+`progress` is "begun" from before the customer is made, and the plan with the cart's number once that is there.
 PrestaShop makes one order of a cart and no second one (recording 18), so the cart's number is on disk before the order
 is sent, and every later try sends the same cart. An answer that leaves a doubt is first settled by a look at the
 orders of this cart: PHP notices make an error of an order that was made.
@@ -34,6 +35,7 @@ from plugins.shops.prestashop.mapping import Draft, Parties, Plan, StandIns
 from plugins.shops.prestashop.settings import PrestaSettings
 from plugins.shops.prestashop.settling import settle
 
+BEGUN = "begun"
 _plans = msgspec.json.Decoder(Plan)
 
 
@@ -53,7 +55,8 @@ class Adder:
         """Adds the order, or goes on where the last try ended."""
         shop = await self._shop.get()
         state = mapping.state_for(order, shop, self._account.settings)  # a wrong map is refused before anything is made
-        made = None if progress.value is None else _plans.decode(progress.value)
+        saved = progress.value
+        made = None if saved is None or saved == BEGUN else _plans.decode(saved)
         if made is None:
             left = await find_unfinished(self._client, shop, order.reference)  # by a try that the store has forgotten
             if left is not None:
@@ -61,7 +64,7 @@ class Adder:
         order_id = None if made is None else await self._order_of(made.cart)
         begun = made is not None and (order_id is not None or await self._stands(made.cart))
         if made is None or not begun:
-            made = await self._begin(order, shop)
+            made = await self._begin(order, shop, progress)
             await progress.save(msgspec.json.encode(made).decode())
         if order_id is None:
             await self._price(made, begun=begun)
@@ -83,8 +86,10 @@ class Adder:
             raise
         return True
 
-    async def _begin(self, order: ForwardOrder, shop: Shop) -> Plan:
+    async def _begin(self, order: ForwardOrder, shop: Shop, progress: Progress) -> Plan:
         drafted = await self._draft(order, shop)
+        if progress.value is None:
+            await progress.save(BEGUN)
         fields = mapping.customer_fields(order, shop, self._account.settings, secrets.token_urlsafe(18))
         customer = (await self._client.add("customers", fields)).id
         delivery = (await self._client.add("addresses", mapping.delivery_fields(order, customer, shop))).id

@@ -46,6 +46,9 @@ class MedusaContract(ShopContract[MedusaSimulator]):
     def stock(self, simulator: MedusaSimulator, sku: str) -> int:
         return simulator.shop.available(simulator.shop.by_sku(sku))
 
+    def contents(self, simulator: MedusaSimulator) -> object:
+        return simulator.shop.orders, simulator.shop.reservations
+
     def place_orders(self, simulator: MedusaSimulator, count: int) -> list[str]:
         return [simulator.place_order()["id"] for _ in range(count)]
 

@@ -46,6 +46,9 @@ class PrestaContract(ShopContract[PrestaSimulator]):
     def stock(self, simulator: PrestaSimulator, sku: str) -> int:
         return simulator.shop.stock_of(sku)
 
+    def contents(self, simulator: PrestaSimulator) -> object:
+        return simulator.shop.rows
+
     def tracking_numbers(self, simulator: PrestaSimulator, order_id: str) -> list[str]:
         (carrier,) = (row for row in simulator.shop.rows["order_carriers"].values() if row["id_order"] == order_id)
         return carrier["tracking_number"].split(",")

@@ -44,6 +44,10 @@ class ShoperContract(ShopContract[ShoperSimulator]):
     def stock(self, simulator: ShoperSimulator, sku: str) -> int:
         return simulator.shop.stock(sku)
 
+    def contents(self, simulator: ShoperSimulator) -> object:
+        shop = simulator.shop
+        return shop.users, shop.orders, shop.lines, shop.stocks
+
     def tracking_numbers(self, simulator: ShoperSimulator, order_id: str) -> list[str]:
         parcels = [parcel for parcel in simulator.shop.parcels.values() if parcel["order_id"] == order_id]
         return [code for parcel in parcels for code in parcel["shipping_code"].split(", ")]
