@@ -1,0 +1,64 @@
+"""The verbs that find out what is wrong; they import the program only when they are called."""
+# ruff: noqa: PLC0415 - the imports inside are what keeps the other verbs quick
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from daemon.commands import words
+from daemon.commands.group import FAILED, config_option, paint
+
+if TYPE_CHECKING:
+    from daemon.doctor import Report
+
+_COLOURS = {"ok": "green", "warning": "yellow", "failed": "red"}
+_NARROWEST = 24
+
+
+@click.command()
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@click.option("--offline", is_flag=True, help="Ask no platform.")
+@click.pass_context
+def doctor(ctx: click.Context, *, config: Path, as_json: bool, offline: bool) -> None:
+    """Find out what is wrong, and what helps.
+
+    Looks at the machine, the files, the settings and the way to every platform, with or without a running daemon.
+    """
+    import msgspec
+
+    from daemon.doctor import examine
+
+    report = examine(config, offline=offline)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(report)).decode())
+    else:
+        for line in lines(report, words.screen() or 120):
+            click.echo(line)
+    ctx.exit(0 if report.ok else FAILED)
+
+
+def lines(report: Report, width: int) -> Iterator[str]:
+    """The report for people: a line for each finding, and below it what helps; then how many of each weight."""
+    from daemon.core.doctoring.finding import summary
+
+    names = max((len(finding.check) for finding in report.findings), default=0)
+    for finding in report.findings:
+        word = f"{finding.weight.upper() if finding.weight == 'failed' else finding.weight:<7}"
+        head = f"{word}  {finding.check:<{names}}  "
+        room = max(_NARROWEST, width - len(head))
+        told = _wrapped(words.clean(finding.found), room)
+        if finding.remedy is not None:
+            told += _wrapped(f"-> {words.clean(finding.remedy)}", room)
+        yield f"{paint(word, _COLOURS[finding.weight])}{head[len(word) :]}{told[0]}"
+        yield from (" " * len(head) + line for line in told[1:])
+    yield summary(report.findings) + "."
+
+
+def _wrapped(text: str, room: int) -> list[str]:
+    return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
