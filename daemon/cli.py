@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import click
 
-from daemon.commands import acting, doctoring, importing, reading, setting_up, starting
+from daemon.commands import acting, doctoring, following, importing, reading, setting_up, starting
 from daemon.commands.group import EXIT_CODES, Verbs, socket_option_of_all
 
 _EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code}  {about}" for code, about in EXIT_CODES.items())
@@ -63,7 +63,8 @@ for _verb in (
     acting.pause,
     acting.resume,
     acting.reload,
-    reading.tail,
+    following.tail,
+    following.top,
     starting.completion,
 ):
     cli.add_command(_verb)

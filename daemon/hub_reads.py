@@ -15,7 +15,7 @@ from daemon.accounts import Accounts, AccountState, Health, login_command
 from daemon.config import Config
 from daemon.core import forwarding
 from daemon.core.job import JobState
-from daemon.core.journal import Entry
+from daemon.core.journal import Entry, Kind
 from daemon.core.routing import State, functions
 from daemon.events import Feed
 from daemon.fetching import Fetching
@@ -276,11 +276,29 @@ class HubReads:
             ),
         )
 
-    async def journal(self, *, after: int = 0, order: str | None = None, limit: int = 100) -> JournalView:
-        """Rows of the journal after an id."""
+    async def journal(
+        self,
+        *,
+        after: int = 0,
+        since: datetime | None = None,
+        order: str | None = None,
+        account: str | None = None,
+        kind: str | None = None,
+        newest: bool = False,
+        limit: int = 100,
+    ) -> JournalView:
+        """Rows of the journal after an id and since a moment; `last` is where to go on, past rows that do not fit."""
         number = None if order is None else await self._number(order)
-        entries = await self._reader.journal(after=after, order=number, limit=limit)
-        return JournalView(entries=tuple(entries), last=entries[-1].id if entries else after)
+        if kind is not None and kind not in set(Kind):
+            near = tuple(difflib.get_close_matches(kind, Kind, n=3)) or tuple(Kind)
+            raise CommandError("invalid", f"{kind!r} is not a kind of the journal's rows", near)
+        if since is not None:
+            after = max(after, await self._reader.last_before(since))
+        last = max(after, await self._reader.last_entry()) if newest else after
+        entries = await self._reader.journal(
+            after=after, order=number, account=account, kind=kind, newest=newest, limit=limit
+        )
+        return JournalView(entries=tuple(entries), last=max([last, *(entry.id for entry in entries)]))
 
     async def follow(self, after: int | None) -> AsyncIterator[Entry]:
         """Every row after that id as it comes; None begins with the next one."""

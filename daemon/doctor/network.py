@@ -63,7 +63,7 @@ async def examine(scene: Scene, tell: Tell) -> list[Finding]:
         if opener is not None:
             await opener.close()
     offsets = {
-        reached.place.host: reached.offset for found, _ in answers for reached in found if reached.offset is not None
+        reached.place.name: reached.offset for found, _ in answers for reached in found if reached.offset is not None
     }
     clock = list(machine.clock(offsets, synchronised=kept_in_step()))
     return [*clock, *(finding for _, findings in answers for finding in findings)]

@@ -24,6 +24,11 @@ class Place(Struct, frozen=True):
     port: int
     tls: bool
 
+    @property
+    def name(self) -> str:
+        """The host, with its port where that isn't the usual one."""
+        return self.host if self.port == (443 if self.tls else 80) else f"{self.host}:{self.port}"
+
 
 def place_of(url: str) -> Place:
     """The server of an address that config.toml has let through."""
