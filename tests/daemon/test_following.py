@@ -125,7 +125,8 @@ def test_a_restart_neither_loses_nor_repeats_a_row(
     path = tmp_path / "o.sock"
     later = tuple(structs.replace(MADE[0], id=number) for number in (6, 7))
     with ExitStack() as daemons:
-        stop = daemons.enter_context(daemon_thread(hub, path))
+        first = daemons.enter_context(ExitStack())
+        first.enter_context(daemon_thread(hub, path))
 
         def restart(_seconds: float) -> None:
             if hub.entries is MADE:
@@ -133,7 +134,7 @@ def test_a_restart_neither_loses_nor_repeats_a_row(
                 daemons.enter_context(daemon_thread(hub, path))
 
         monkeypatch.setattr("daemon.commands.following.time.sleep", restart)
-        reader.on[5] = stop
+        reader.on[5] = first.close
         reader.tail(path, 7)
     assert reader.rows == [1, 2, 3, 4, 5, 6, 7]
     assert any("waiting until it is there again" in told for told in reader.told)
@@ -145,7 +146,8 @@ def test_an_older_store_is_noticed(
 ) -> None:
     path = tmp_path / "o.sock"
     with ExitStack() as daemons:
-        stop = daemons.enter_context(daemon_thread(hub, path))
+        first = daemons.enter_context(ExitStack())
+        first.enter_context(daemon_thread(hub, path))
 
         def restored(_seconds: float) -> None:
             if hub.entries is MADE:
@@ -153,7 +155,7 @@ def test_an_older_store_is_noticed(
                 daemons.enter_context(daemon_thread(hub, path))
 
         monkeypatch.setattr("daemon.commands.following.time.sleep", restored)
-        reader.on[5] = stop
+        reader.on[5] = first.close
         reader.hears = lambda: setattr(hub, "entries", (*MADE[:2], structs.replace(MADE[0], id=3)))
         reader.tail(path, 6)
     assert reader.rows == [1, 2, 3, 4, 5, 3]
