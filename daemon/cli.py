@@ -1,4 +1,4 @@
-"""`orderferry`: a thin client of the control API, but for init, run, check, doctor, login, map, probe and demo.
+"""`orderferry`: a thin client of the control API, but for the verbs that are the program itself (`orderferry --help`).
 
 It must start fast: nothing here, nor in what it imports, may import aiohttp, msgspec, structlog, asyncio, pluggy or
 the contract. The verbs that need them import them when they are called.
@@ -32,7 +32,7 @@ def cli() -> None:
     """Put marketplace orders into your web shop, once, and keep both in step.
 
     An ORDER is the hub's number or the marketplace's id. A daemon must be running, but for init,
-    run, check, doctor, login, map, probe and demo.
+    run, check, doctor, bugreport, login, map, probe and demo.
     """
 
 
@@ -41,6 +41,7 @@ for _verb in (
     starting.run,
     starting.check,
     doctoring.doctor,
+    doctoring.bugreport,
     starting.login,
     setting_up.map_,
     starting.probe,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from daemon.commands import words
-from daemon.commands.group import FAILED, config_option, paint
+from daemon.commands.group import FAILED, Failure, config_option, paint
 
 if TYPE_CHECKING:
     from daemon.doctor import Report
@@ -41,6 +41,42 @@ def doctor(ctx: click.Context, *, config: Path, as_json: bool, offline: bool) ->
         for line in lines(report, words.screen() or 120):
             click.echo(line)
     ctx.exit(0 if report.ok else FAILED)
+
+
+@click.command()
+@config_option
+@click.option("--to", metavar="FILE", type=click.Path(path_type=Path), help="Where it is written; else here.")
+@click.option(
+    "--log", metavar="FILE", type=click.Path(path_type=Path), help="With the end of this log of the daemon's."
+)
+@click.option("--offline", is_flag=True, help="Ask no platform.")
+@click.pass_context
+def bugreport(ctx: click.Context, *, config: Path, to: Path | None, log: Path | None, offline: bool) -> None:
+    """Write an archive for whoever looks for a fault.
+
+    Without secrets and without data of buyers, and with other names for orders and hosts. Nothing is sent anywhere.
+    """
+    from daemon import bugreport as reporting
+
+    to = to or Path(f"orderferry-bugreport-{words.now():%Y%m%d-%H%M%S}.tar.gz")
+    if to.exists():
+        raise Failure(f"{to} is there already and is left as it is; name another file with --to")
+    try:
+        report = reporting.gather(config, log=log, offline=offline)
+    except OSError as error:
+        raise Failure(f"{log} can't be read: {error.strerror}") from error
+    try:
+        reporting.write(report, to)
+    except OSError as error:
+        raise Failure(f"{to} can't be written: {error.strerror}") from error
+    click.echo(f"{to} holds:")
+    for name, content in report.files.items():
+        click.echo(f"  {name:<14} {len(content):>9} bytes  {reporting.ABOUT[name]}")
+    for missing in report.missing:
+        click.echo(f"{paint('!', 'yellow')} not in it: {words.clean(missing)}")
+    click.echo("The names of your accounts and of your map entries are in it as you wrote them.")
+    click.echo(f"Look through it before you send it to anybody: tar -xzf {to}")
+    ctx.exit(0)
 
 
 def lines(report: Report, width: int) -> Iterator[str]:

@@ -348,7 +348,7 @@ SHOP = Place("shop.example", 443, tls=True)
 )
 def test_the_way_is_told_as_far_as_it_went(reached: Reached, weight: Weight, said: str) -> None:
     found = reach.way("my-shop", reached, NOW)
-    assert (found.check, found.weight) == ("account:my-shop", weight)
+    assert (found.check, found.weight) == ("way:my-shop", weight)
     assert said in found.found
     assert (found.remedy is None) == (weight == "ok")
 

@@ -54,7 +54,7 @@ class Reached(Struct, frozen=True, kw_only=True):
 
 def way(account: str, reached: Reached, now: datetime) -> Finding:
     """The way to one server of an account's."""
-    check, host = f"account:{account}", reached.place.host
+    check, host = f"way:{account}", reached.place.host
     match reached.stopped:
         case "name":
             remedy = f"is it written rightly in config.toml? Else this machine's DNS: `getent hosts {host}`"
