@@ -24,7 +24,7 @@ Row = dict[str, Any]  # as the API has it
 
 
 @click.command()
-@click.option("-n", "--lines", metavar="N", type=click.IntRange(0, 1000), help="Begin with the last N rows; else 10.")
+@click.option("--lines", "-n", metavar="N", type=click.IntRange(0, 1000), help="Begin with the last N rows; else 10.")
 @click.option("--after", metavar="ID", type=click.IntRange(min=0), help="Begin after this row; 0: the whole journal.")
 @since_option("Begin with the rows since then: 2026-11-01, an ISO time, 3d, 12h.")
 @click.option("--account", metavar="NAME", shell_complete=completing.accounts, help="Of this account alone.")
