@@ -74,8 +74,8 @@ async def _account(
 ) -> tuple[list[Reached], list[Finding]]:
     reached = await asyncio.gather(*map(visit, places_of(account)))
     findings = [reach.way(account.name, one, datetime.now(UTC)) for one in reached]
-    stopped = any(one.stopped for one in reached)
-    if opener is not None and not stopped:  # the check would only say the same in other words
+    cut_off = bool(reached) and all(one.stopped for one in reached)
+    if opener is not None and not cut_off:  # then the check would only say the same in other words
         try:
             async with asyncio.timeout(WHOLE):
                 checked = await oneshot.check_account(account, opener, hooks, new)
