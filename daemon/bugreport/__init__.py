@@ -34,7 +34,6 @@ from daemon.core.redacting import Blotter
 from daemon.doctor.scene import Scene, look
 from daemon.store import facts
 from daemon.store.connection import FILE
-from orderferry import Secret
 
 ROWS = 500
 FIRST_PERSON = 1000  # below are the users of the system itself
@@ -65,8 +64,8 @@ class Report(msgspec.Struct, frozen=True):
 def gather(config: Path, *, log: Path | None, offline: bool) -> Report:
     """Everything, cleared; raises `OSError` only for a log that can't be read."""
     log_lines = _last_lines(log) if log is not None else None
-    findings = doctor.examine(config, offline=offline)
     scene = look(config, os.environ)
+    findings = doctor.examine(scene, offline=offline)
     blotter = Blotter(_scrub, public=settings.public_hosts(scene.catalogue.platforms))
     files: dict[str, bytes] = {}
     missing: list[str] = []
@@ -133,10 +132,8 @@ def _learn(scene: Scene, document: Mapping[str, Any] | None, blotter: Blotter) -
     """Everything personal that is known here: from the settings, from the files they name, and of this machine."""
     if document is not None:
         settings.learn(document, scene.catalogue.platforms, blotter)
-    for account in scene.config.accounts if scene.config else ():
-        for field in msgspec.structs.fields(account.settings):
-            if isinstance(value := getattr(account.settings, field.name), Secret):
-                blotter.secret(value.reveal())
+    for secret in settings.secrets(scene.config):
+        blotter.secret(secret.reveal())
     if (name := socket.gethostname()) not in {"localhost", "orderferry"}:
         blotter.host(name)
     if os.getuid() >= FIRST_PERSON:
@@ -156,7 +153,7 @@ def _versions(scene: Scene) -> dict[str, Any]:
         "openssl": ssl.OPENSSL_VERSION,
         "system": release.get("PRETTY_NAME", platform.system()),
         "kernel": f"{platform.release()} {platform.machine()}",
-        "packages": dict(sorted({one.metadata["Name"]: one.version for one in distributions()}.items())),
+        "packages": dict(sorted({str(one.name): one.version for one in distributions()}.items())),
     }
 
 
@@ -193,14 +190,13 @@ def _plugins(scene: Scene) -> dict[str, Any]:
 
 def _stored(scene: Scene, missing: list[str]) -> facts.StoreFacts | None:
     path = scene.data_dir / FILE
-    if not path.exists():
-        missing.append("there is no store yet")
-        return None
     try:
-        return facts.read(path, ROWS)
+        if path.exists():
+            return facts.read(path, ROWS)
+        missing.append("there is no store yet")
     except (sqlite3.Error, OSError) as error:
         missing.append(f"the store can't be read: {error}")
-        return None
+    return None
 
 
 def _sizes(scene: Scene) -> dict[str, int]:

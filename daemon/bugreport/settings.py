@@ -5,6 +5,7 @@ What a value may be follows from its type in the platform's settings. What isn't
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Literal, get_args, get_origin
@@ -25,6 +26,9 @@ OPEN = frozenset({"platform", "poll_every", "settle", "forward_since", "fetched_
 MAPS = frozenset({"statuses", "payments", "deliveries", "sync"})
 """What says how the program works and not for whom; texts in it are cleared like any other."""
 
+_SPAN = re.compile(r"[\d.smhd]{1,20}")
+_PERSONAL = re.compile(r"(?i)user|login|pass|secret|token|key|host|server|mail|sender|address|name$|url$")
+
 
 def redacted(document: Mapping[str, Any], platforms: Platforms, blotter: Blotter) -> dict[str, Any]:
     """The settings as they may be shown."""
@@ -43,8 +47,12 @@ def redacted(document: Mapping[str, Any], platforms: Platforms, blotter: Blotter
 
 def learn(document: Mapping[str, Any], platforms: Platforms, blotter: Blotter) -> None:
     """Takes note of what the settings hold that is personal, so that it is found in other texts as well."""
-    for section in (*SECTIONS, MAIL):
-        value = document.get(section)
+    for section, value in document.items():
+        if section not in {*SECTIONS, MAIL, "daemon", "statuses", "rules"} and isinstance(value, dict):
+            for text in (text for key, inner in value.items() if _PERSONAL.search(key) for text in _texts(inner)):
+                blotter.secret(text)
+        if section not in {*SECTIONS, MAIL}:
+            continue
         tables = [value] if section == MAIL else value.values() if isinstance(value, dict) else []
         for table in tables:
             if not isinstance(table, dict):
@@ -59,6 +67,21 @@ def learn(document: Mapping[str, Any], platforms: Platforms, blotter: Blotter) -
                 elif field is None or not _harmless(field, given):
                     for text in _texts(given):
                         blotter.secret(text)
+
+
+def secrets(value: Any) -> Iterator[Secret]:
+    """Every secret in the settings as they were read, wherever they are."""
+    if isinstance(value, Secret):
+        yield value
+    elif isinstance(value, msgspec.Struct):
+        for field in msgspec.structs.fields(value):
+            yield from secrets(getattr(value, field.name))
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from secrets(inner)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for inner in value:
+            yield from secrets(inner)
 
 
 def public_hosts(platforms: Platforms) -> set[str]:
@@ -121,7 +144,8 @@ def _harmless(field: msgspec.structs.FieldInfo, value: Any) -> bool:
         return False
     parts = [part for part in (field.type, *get_args(field.type)) if part is not type(None)]
     chosen = any(get_origin(part) is Literal and value in get_args(part) for part in parts)
-    span = any(isinstance(part, type) and issubclass(part, timedelta) for part in parts)
+    timed = any(isinstance(part, type) and issubclass(part, timedelta) for part in parts)
+    span = timed and isinstance(value, str) and _SPAN.fullmatch(value) is not None
     default = list(field.default) if isinstance(field.default, tuple) else field.default
     return chosen or span or (not isinstance(value, dict) and value == default)
 

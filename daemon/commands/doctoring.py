@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,8 +34,9 @@ def doctor(ctx: click.Context, *, config: Path, as_json: bool, offline: bool) ->
     import msgspec
 
     from daemon.doctor import examine
+    from daemon.doctor.scene import look
 
-    report = examine(config, offline=offline)
+    report = examine(look(config, os.environ), offline=offline)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(report)).decode())
     else:

@@ -7,19 +7,17 @@ the check of an account may renew a login that has run out.
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 import msgspec
 
 from daemon import logs
-from daemon.core.doctoring.finding import Finding, failed
+from daemon.core.doctoring.finding import Finding, failed, warning
 from daemon.core.doctoring.machine import clock
 from daemon.doctor import machine, network, places
 from daemon.doctor.progress import Progress
-from daemon.doctor.scene import Scene, look
+from daemon.doctor.scene import Scene
 
 Check = Callable[[Scene], Iterable[Finding]]
 
@@ -55,10 +53,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
 
 
-def examine(config: Path, *, offline: bool) -> Report:
+def examine(scene: Scene, *, offline: bool) -> Report:
     """All findings; the accounts are asked unless `offline`."""
     logs.configure("error", "console")
-    scene = look(config, os.environ)
     findings = [finding for check in CHECKS for finding in _guarded(check, scene)]
     if offline:
         findings += clock({}, synchronised=machine.kept_in_step())
@@ -66,14 +63,17 @@ def examine(config: Path, *, offline: bool) -> Report:
         with Progress(sys.stderr) as progress:
             findings += asyncio.run(network.examine(scene, progress.tell))
     sound = all(finding.weight != "failed" for finding in findings)
-    return Report(ok=sound, version=scene.version, config=str(config), findings=tuple(findings))
+    return Report(ok=sound, version=scene.version, config=str(scene.path), findings=tuple(findings))
 
 
 def _guarded(check: Check, scene: Scene) -> list[Finding]:
     """The check's findings; one that breaks must not keep the others from being told."""
+    name = check.__name__.replace("_", " ")
     try:
         return list(check(scene))
+    except PermissionError as error:
+        found = f"this user may not look into {error.filename}"
+        return [warning(name, found, "run doctor as the user that the daemon runs as")]
     except Exception as error:  # noqa: BLE001 - a broken machine may break a check in any way
-        name = check.__name__.replace("_", " ")
         found = f"it could not be looked at ({type(error).__name__}: {error})"
         return [failed(name, found, "read the message; if it is no help, send it with `orderferry bugreport`")]

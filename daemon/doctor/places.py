@@ -133,9 +133,9 @@ def backup(scene: Scene) -> Iterator[Finding]:
 def key(scene: Scene) -> Iterator[Finding]:
     """Whether the key is there and fits what was sealed; not tried as another user than the data's own."""
     data_dir = scene.data_dir
-    has_data = (data_dir / FILE).exists() or bool(_tokens_of(data_dir))
     if not scene.mine:
         return
+    has_data = (data_dir / FILE).exists() or bool(_tokens_of(data_dir))
     if not has_data and not (data_dir / "key").exists():
         yield ok("key", "none yet; the first start or login makes it")
         return

@@ -81,6 +81,18 @@ def test_every_secret_is_blotted_by_its_type_whatever_it_looks_like() -> None:
         assert shown == {"shops": {"mine": {"platform": name, key: "***"}}}
 
 
+def test_what_other_sections_hold_is_blotted_from_every_text_too() -> None:
+    ours = blotter()
+    settings.learn({"mqtt": {"host": "broker.janina", "password": "hunter22", "topic": "orders"}}, PLATFORMS, ours)
+    assert ours.text("broker.janina refused hunter22 for orders") == "*** refused *** for orders"
+    config = {"a": (Settled(password=Secret("hunter33")),), "b": [None, 3]}
+    assert [secret.reveal() for secret in settings.secrets(config)] == ["hunter33"]
+
+
+class Settled(msgspec.Struct):
+    password: Secret
+
+
 def test_what_says_how_the_program_works_is_kept() -> None:
     document = {
         "daemon": {"data_dir": "/home/janina/data", "log_level": "debug"},

@@ -43,11 +43,16 @@ def test_a_check_that_breaks_is_told_and_keeps_no_other_from_being_told(
     def time_zone(_: Scene) -> Iterator[Finding]:
         raise LookupError("no clock here")
 
-    monkeypatch.setattr(doctor, "CHECKS", (time_zone, machine.program))
-    report = doctor.examine(tmp_path / "none.toml", offline=True)
+    def closed(_: Scene) -> Iterator[Finding]:
+        raise PermissionError(13, "Permission denied", "/root/data")
+
+    monkeypatch.setattr(doctor, "CHECKS", (time_zone, closed, machine.program))
+    report = doctor.examine(scene(tmp_path), offline=True)
     assert not report.ok
-    assert [finding.check for finding in report.findings] == ["time zone", "program", "clock"]
+    assert [one.check for one in report.findings] == ["time zone", "closed", "program", "clock"]
+    assert [one.weight for one in report.findings[:3]] == ["failed", "warning", "ok"]
     assert "LookupError: no clock here" in report.findings[0].found
+    assert "/root/data" in report.findings[1].found
 
 
 @pytest.mark.parametrize("check", doctor.CHECKS, ids=lambda check: f"{check.__module__}.{check.__name__}")
