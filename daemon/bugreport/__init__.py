@@ -61,9 +61,8 @@ class Report(msgspec.Struct, frozen=True):
     missing: tuple[str, ...]
 
 
-def gather(config: Path, *, log: Path | None, offline: bool) -> Report:
-    """Everything, cleared; raises `OSError` only for a log that can't be read."""
-    log_lines = _last_lines(log) if log is not None else None
+def gather(config: Path, log: list[str] | None, *, offline: bool) -> Report:
+    """Everything, cleared; `log` are lines of the daemon's, as `last_lines` reads them."""
     scene = look(config, os.environ)
     findings = doctor.examine(scene, offline=offline)
     blotter = Blotter(_scrub, public=settings.public_hosts(scene.catalogue.platforms))
@@ -99,8 +98,8 @@ def gather(config: Path, *, log: Path | None, offline: bool) -> Report:
         put("store.json", {**figures, **counts, "files": _sizes(scene)})
         lines = [json.dumps(blotter.value(row), ensure_ascii=False) for row in stored.journal]
         files["journal.jsonl"] = "".join(f"{line}\n" for line in lines).encode()
-    if log_lines is not None:
-        files["log.txt"] = _log(log_lines, blotter)
+    if log is not None:
+        files["log.txt"] = _log(log, blotter)
     return Report(files, tuple(map(blotter.text, missing)))
 
 
@@ -203,7 +202,8 @@ def _sizes(scene: Scene) -> dict[str, int]:
     return {path.name: path.stat().st_size for path in sorted(scene.data_dir.glob("*")) if path.is_file()}
 
 
-def _last_lines(log: Path) -> list[str]:
+def last_lines(log: Path) -> list[str]:
+    """The end of a log; raises `OSError`."""
     with log.open("rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - LOG_BYTES))
         return file.read().decode("utf-8", "replace").splitlines()[-LOG_LINES:]

@@ -64,9 +64,10 @@ def bugreport(ctx: click.Context, *, config: Path, to: Path | None, log: Path | 
     if to.exists():
         raise Failure(f"{to} is there already and is left as it is; name another file with --to")
     try:
-        report = reporting.gather(config, log=log, offline=offline)
+        said = None if log is None else reporting.last_lines(log)
     except OSError as error:
         raise Failure(f"{log} can't be read: {error.strerror}") from error
+    report = reporting.gather(config, said, offline=offline)
     try:
         reporting.write(report, to)
     except OSError as error:

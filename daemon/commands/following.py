@@ -144,6 +144,8 @@ def _back(daemon: Client, say: Callable[[str], None]) -> int:
     say("the daemon has stopped; waiting until it is there again (Ctrl-C ends)")
     pause = FIRST_PAUSE
     while True:
+        time.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)
         try:
             newest: int = daemon.get("journal", newest=True, limit=1).value["last"]
         except DaemonAway:
@@ -154,5 +156,3 @@ def _back(daemon: Client, say: Callable[[str], None]) -> int:
         else:
             say("the daemon is there again")
             return newest
-        time.sleep(pause)
-        pause = min(2 * pause, LONGEST_PAUSE)

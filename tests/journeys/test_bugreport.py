@@ -111,6 +111,14 @@ async def test_it_is_written_beside_nothing_that_is_there(world: World, tmp_path
     assert to.read_text() == "mine"
 
 
+async def test_a_log_that_can_not_be_read_is_named(world: World, tmp_path: Path) -> None:
+    to, log = tmp_path / "report.tar.gz", tmp_path / "none.log"
+    said = await world.cli("bugreport", "--config", str(world.config), "--to", str(to), "--log", str(log))
+    assert said.code == 1
+    assert f"{log} can't be read: No such file" in said.err
+    assert not to.exists()
+
+
 async def test_without_a_daemon_a_store_and_good_settings_it_says_what_is_missing(world: World, tmp_path: Path) -> None:
     world.config.write_text('[daemon\ndata_dir = "x"\n# the password is canarypassword\n')
     to = tmp_path / "report.tar.gz"
