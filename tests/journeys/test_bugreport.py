@@ -78,7 +78,9 @@ async def test_nothing_of_a_buyer_or_a_key_is_in_it(world: World, tmp_path: Path
     told = [text for order in orders for text in personal(json.loads(world.market.shown(order)))]
     assert len(set(told)) > 15
     to = tmp_path / "report.tar.gz"
-    said = await world.cli("bugreport", "--config", str(world.config), "--to", str(to), "--log", str(world.log))
+    said = await world.cli(
+        "bugreport", "--config", str(world.config), "--to", str(to), "--log", str(world.log), seconds=60
+    )
     assert said.code == 0, said.err
     files = opened(to)
     assert set(files) >= {"versions.json", "doctor.json", "config.toml", "status.json", "accounts.json", "store.json"}
@@ -105,7 +107,7 @@ async def test_nothing_of_a_buyer_or_a_key_is_in_it(world: World, tmp_path: Path
 async def test_it_is_written_beside_nothing_that_is_there(world: World, tmp_path: Path) -> None:
     to = tmp_path / "report.tar.gz"
     to.write_text("mine")
-    said = await world.cli("bugreport", "--config", str(world.config), "--to", str(to), "--offline")
+    said = await world.cli("bugreport", "--config", str(world.config), "--to", str(to), "--offline", seconds=60)
     assert said.code == 1
     assert "is there already" in said.err
     assert to.read_text() == "mine"
@@ -113,7 +115,7 @@ async def test_it_is_written_beside_nothing_that_is_there(world: World, tmp_path
 
 async def test_a_log_that_can_not_be_read_is_named(world: World, tmp_path: Path) -> None:
     to, log = tmp_path / "report.tar.gz", tmp_path / "none.log"
-    said = await world.cli("bugreport", "--config", str(world.config), "--to", str(to), "--log", str(log))
+    said = await world.cli("bugreport", "--config", str(world.config), "--to", str(to), "--log", str(log), seconds=60)
     assert said.code == 1
     assert f"{log} can't be read: No such file" in said.err
     assert not to.exists()
@@ -122,7 +124,7 @@ async def test_a_log_that_can_not_be_read_is_named(world: World, tmp_path: Path)
 async def test_without_a_daemon_a_store_and_good_settings_it_says_what_is_missing(world: World, tmp_path: Path) -> None:
     world.config.write_text('[daemon\ndata_dir = "x"\n# the password is canarypassword\n')
     to = tmp_path / "report.tar.gz"
-    said = await world.cli("bugreport", "--config", str(world.config), "--to", str(to), "--offline")
+    said = await world.cli("bugreport", "--config", str(world.config), "--to", str(to), "--offline", seconds=60)
     assert said.code == 0, said.err
     assert "not in it: config.toml can't be read" in said.out
     assert "not in it: status: no daemon answers" in said.out

@@ -21,7 +21,7 @@ from tests.journeys.world import MARKET, SHOP, World
 async def doctor(world: World, *words: str) -> tuple[int, list[Json]]:
     """The exit code and the findings; the data is the same afterwards."""
     before = _files(world.data)
-    said = await world.cli("doctor", "--config", str(world.config), "--json", *words)
+    said = await world.cli("doctor", "--config", str(world.config), "--json", *words, seconds=60)
     if world.process is None:  # a daemon at work may change them
         assert _files(world.data) == before
     assert said.json["ok"] == (said.code == 0)
@@ -91,7 +91,7 @@ async def test_without_a_daemon_and_a_network_it_says_so(world: World) -> None:
 
 async def test_people_read_it_with_what_helps(world: World) -> None:
     (world.data / "key").chmod(0o644)
-    said = await world.cli("doctor", "--config", str(world.config), "--offline")
+    said = await world.cli("doctor", "--config", str(world.config), "--offline", seconds=60)
     assert said.code == 1
     words = " ".join(said.out.split())
     assert f"FAILED data folder {world.data}/key can be opened by everybody (mode 644)" in words
