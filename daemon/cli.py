@@ -1,4 +1,4 @@
-"""`orderferry`: a thin client of the control API, but for init, run, check, login, map, probe, demo and plugins.
+"""`orderferry`: a thin client of the control API, but for the verbs that are the program itself (`orderferry --help`).
 
 It must start fast: nothing here, nor in what it imports, may import aiohttp, msgspec, structlog, asyncio, pluggy or
 the contract. The verbs that need them import them when they are called.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import click
 
-from daemon.commands import acting, importing, plugging, reading, setting_up, starting
+from daemon.commands import acting, doctoring, following, importing, plugging, reading, setting_up, starting
 from daemon.commands.group import EXIT_CODES, Verbs, socket_option_of_all
 
 _EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code}  {about}" for code, about in EXIT_CODES.items())
@@ -32,7 +32,7 @@ def cli() -> None:
     """Put marketplace orders into your web shop, once, and keep both in step.
 
     An ORDER is the hub's number or the marketplace's id. A daemon must be running, but for init,
-    run, check, login, map, probe, demo and plugins.
+    run, check, doctor, bugreport, login, map, probe, demo and plugins.
     """
 
 
@@ -40,6 +40,8 @@ for _verb in (
     setting_up.init,
     starting.run,
     starting.check,
+    doctoring.doctor,
+    doctoring.bugreport,
     starting.login,
     setting_up.map_,
     starting.probe,
@@ -63,7 +65,8 @@ for _verb in (
     acting.pause,
     acting.resume,
     acting.reload,
-    reading.tail,
+    following.tail,
+    following.top,
     starting.completion,
 ):
     cli.add_command(_verb)

@@ -138,6 +138,18 @@ def load(path: Path, platforms: Mapping[str, type[AnyPlatform]], environ: Mappin
     )
 
 
+def places(path: Path, environ: Mapping[str, str]) -> DaemonSettings:
+    """[daemon] alone, of a file with mistakes elsewhere as well; what can't be read of it is as if not written."""
+    try:
+        text, _ = _read(path)
+        raw = _parse(path, text).get("daemon", {})
+    except ConfigError:
+        text, raw = "", {}
+    reader = TableReader(path, line_of_each_key(text), environ)
+    default = DaemonSettings(data_dir=default_data_dir(environ), socket=default_socket(environ))
+    return _daemon(reader, raw, environ) or default
+
+
 def _read(path: Path) -> tuple[str, int]:
     try:
         with path.open("rb") as file:

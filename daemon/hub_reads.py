@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from msgspec import Struct
@@ -15,10 +15,10 @@ from daemon.accounts import Accounts, AccountState, Health, login_command
 from daemon.config import Config
 from daemon.core import forwarding
 from daemon.core.job import JobState
-from daemon.core.journal import Entry
 from daemon.core.routing import State, functions
 from daemon.events import Feed
 from daemon.fetching import Fetching
+from daemon.hub_journal import HubJournal
 from daemon.importer import Importer
 from daemon.round import Rounds
 from daemon.store import watching
@@ -29,7 +29,6 @@ from daemon.views import (
     ChoiceView,
     CommandError,
     JobsView,
-    JournalView,
     OrdersView,
     OrderView,
     PlanView,
@@ -52,7 +51,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     epoch: int
 
 
-class HubReads:
+class HubReads(HubJournal):
     """The reading half of `daemon.control.hub.Hub`."""
 
     def __init__(
@@ -279,28 +278,6 @@ class HubReads:
                 shown.malformed_view(row, imported=self._imports(row[1])) for row in unread if account in {None, row[1]}
             ),
         )
-
-    async def journal(self, *, after: int = 0, order: str | None = None, limit: int = 100) -> JournalView:
-        """Rows of the journal after an id."""
-        number = None if order is None else await self._number(order)
-        entries = await self._reader.journal(after=after, order=number, limit=limit)
-        return JournalView(entries=tuple(entries), last=entries[-1].id if entries else after)
-
-    async def follow(self, after: int | None) -> AsyncIterator[Entry]:
-        """Every row after that id as it comes; None begins with the next one."""
-        start = await self._reader.last_entry() if after is None else after
-        async for entry in self._feed.follow(self._reader, start):
-            yield entry
-
-    async def _number(self, text: str) -> int:
-        found = await self._reader.find(text)
-        if len(found) == 1:
-            return found[0]
-        if found:
-            several = tuple(str(number) for number in found)
-            raise CommandError("conflict", f"{text!r} names several orders; say the hub's number", several)
-        near = difflib.get_close_matches(text, await self._reader.near(text), n=3, cutoff=0.5)
-        raise CommandError("not_found", f"there is no order {text!r}", tuple(near))
 
     def _status(self, status: str) -> None:
         keys = tuple(entry.key for entry in self._config.statuses)

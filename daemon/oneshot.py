@@ -82,14 +82,16 @@ async def _check(path: Path) -> CheckView:
         return CheckView(ok=False, problems=(str(error),))
     try:
         new = config.ladder.beginnings
-        found = await asyncio.gather(*(_check_account(one, opener, hooks, new) for one in config.accounts))
+        found = await asyncio.gather(*(check_account(one, opener, hooks, new) for one in config.accounts))
     finally:
         await opener.close()
     ok = all(one.ok for one in found)
     return CheckView(ok=ok, warnings=(*config.warnings, *refused), accounts=tuple(found))
 
 
-async def _check_account(account: AccountSettings, opener: Opener, hooks: Hooks, new: tuple[str, ...]) -> Checked:
+async def check_account(account: AccountSettings, opener: Opener, hooks: Hooks, new: tuple[str, ...]) -> Checked:
+    """Asks one account's platform to prove its key, rights and maps; `new` are the statuses an order may begin with."""
+
     def failed(text: str) -> Checked:
         return Checked(account=account.name, platform=account.platform, ok=False, text=text)
 

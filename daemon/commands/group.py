@@ -175,6 +175,6 @@ def colours() -> bool:
     return not os.environ.get("NO_COLOR") and sys.stdout.isatty()
 
 
-def paint(text: str, colour: str) -> str:
+def paint(text: str, colour: str | None) -> str:
     """The text in a colour, where there are colours."""
-    return click.style(text, fg=colour) if colours() else text
+    return click.style(text, fg=colour) if colour is not None and colours() else text

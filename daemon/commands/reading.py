@@ -10,8 +10,6 @@ import click
 
 from daemon.commands import completing, words
 from daemon.commands.group import (
-    AWAY,
-    Failure,
     client,
     colours,
     json_option,
@@ -324,26 +322,3 @@ def jobs(ctx: click.Context, *, state: str | None, account: str | None, limit: i
             ],
         )
     return None
-
-
-@click.command()
-@click.option("--after", metavar="ID", type=click.IntRange(min=0), help="Begin after this row; 0: the whole journal.")
-@socket_option
-@json_option
-@click.pass_context
-def tail(ctx: click.Context, *, after: int | None, as_json: bool) -> None:
-    """Follow the journal as it is written."""
-    for event in client(ctx).events(after):
-        if as_json:
-            click.echo(event.raw.decode())
-            continue
-        row = event.value
-        moment = datetime.fromisoformat(row["at"]).astimezone()
-        named = [f"{name}={row[name]}" for name in ("order", "account", "job") if row[name] is not None]
-        told = [f"{name}={_short(value)}" for name, value in row["data"].items() if value is not None]
-        click.echo(f"{moment:%H:%M:%S}  {words.clean(row['kind']):<16}  {words.clean('  '.join([*named, *told]))}")
-    raise Failure("the daemon has stopped", AWAY)
-
-
-def _short(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -16,6 +16,8 @@ from urllib.parse import quote, urlencode
 
 SYSTEM_SOCKET = Path("/run/orderferry/orderferry.sock")
 LONGEST_LINE = 32 * 1024 * 1024
+LONGEST_SILENCE = 60.0
+"""A stream of the daemon's says at least every 15 s that it is still there."""
 
 
 class DaemonAway(Exception):  # noqa: N818 - says what is the case, like the contract's own errors
@@ -91,8 +93,8 @@ class Client:
                 yield answer
 
     def events(self, after: int | None = None) -> Iterator[Event]:
-        """The journal as it is written, until the daemon stops; keep-alive comments are swallowed."""
-        with self._ask("GET", _target(("events",), {"after": after}), timeout=None) as response:
+        """The journal as it is written, until the daemon stops or says nothing; keep-alive comments are swallowed."""
+        with self._ask("GET", _target(("events",), {"after": after}), timeout=LONGEST_SILENCE) as response:
             number, kind, data = None, "message", b""
             while line := response.readline(LONGEST_LINE):
                 name, _, value = line.rstrip(b"\r\n").partition(b": ")

@@ -58,7 +58,17 @@ class Hub(Protocol):
     async def unmapped(self, name: str) -> tuple[UnmappedView, ...]: ...
     async def explain(self, order: str) -> StoryView: ...
     async def jobs(self, *, state: str | None = None, account: str | None = None, limit: int = 100) -> JobsView: ...
-    async def journal(self, *, after: int = 0, order: str | None = None, limit: int = 100) -> JournalView: ...
+    async def journal(
+        self,
+        *,
+        after: int = 0,
+        since: datetime | None = None,
+        order: str | None = None,
+        account: str | None = None,
+        kind: str | None = None,
+        newest: bool = False,
+        limit: int = 100,
+    ) -> JournalView: ...
 
     def follow(self, after: int | None) -> AsyncIterator[Entry]:
         """Every row after that id as it comes, without end; None begins with the next one."""

@@ -187,7 +187,11 @@ ROUTES: tuple[Route, ...] = (
         answer=JournalView,
         query=(
             Param(name="after", kind="number", summary="rows after this id: the `last` of the page before"),
+            Param(name="since", kind="time", summary="rows of this moment or later"),
             Param(name="order", summary="of this order alone"),
+            _ACCOUNT,
+            Param(name="kind", summary="of this kind alone, such as job_parked"),
+            Param(name="newest", kind="flag", summary="the last rows that fit instead of the first"),
             Param(name="limit", kind="number", summary=_LIMIT, least=1, most=1000),
         ),
     ),

@@ -237,6 +237,11 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
             raise
 
 
+def newest_schema() -> int:
+    """The number of this program's schema."""
+    return _migrations()[-1][0]
+
+
 def _migrations() -> list[tuple[int, str]]:
     folder = resources.files("daemon.store") / "migrations"
     files = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))

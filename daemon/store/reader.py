@@ -206,17 +206,35 @@ class Reader:
         }
         return {name: (orders.get(name, 0), *jobs.get(name, (0, 0))) for name in {*orders, *jobs}}
 
-    async def journal(self, *, after: int = 0, order: int | None = None, limit: int = 100) -> list[Entry]:
-        """Rows of the journal after an id, in order."""
-        condition = "" if order is None else " and order_id = ?"
-        parameters: list[Any] = [after] if order is None else [after, order]
+    async def journal(
+        self,
+        *,
+        after: int = 0,
+        order: int | None = None,
+        account: str | None = None,
+        kind: str | None = None,
+        newest: bool = False,
+        limit: int = 100,
+    ) -> list[Entry]:
+        """Rows of the journal after an id, in order: the first ones there, or the `newest`."""
+        where: list[str] = ["id > ?"]
+        parameters: list[Any] = [after]
+        for condition, value in (("order_id = ?", order), ("account = ?", account), ("kind = ?", kind)):
+            if value is not None:
+                where.append(condition)
+                parameters.append(value)
         rows = await self._all(
             "select id, at, kind, order_id, account, job, data from journal"  # noqa: S608 - fixed text
-            f" where id > ?{condition} order by id limit ?",
+            f" where {' and '.join(where)} order by id {'desc' if newest else 'asc'} limit ?",
             *parameters,
             limit,
         )
-        return [_entry(row) for row in rows]
+        return [_entry(row) for row in (reversed(rows) if newest else rows)]
+
+    async def last_before(self, moment: datetime) -> int:
+        """The id of the newest row that is older than this moment; 0 where there is none."""
+        rows = await self._all("select id from journal where at < ? order by id desc limit 1", ms(moment))
+        return rows[0][0] if rows else 0
 
     async def last_entry(self) -> int:
         """The id of the journal's newest row."""

@@ -87,6 +87,7 @@ class FakeHub:
         self.news: asyncio.Queue[Entry | BaseException] = asyncio.Queue()
         self.followed_after: list[int | None] = []
         self.closed_streams = 0
+        self.entries = ENTRIES
         self.progress: tuple[FetchProgress | BaseException, ...] = (
             FetchProgress(account="allegro-main", pages=1, new=2, changed=1, malformed=0),
             FetchProgress(account="allegro-main", pages=2, new=3, changed=1, malformed=1, done=True),
@@ -222,16 +223,37 @@ class FakeHub:
         jobs = (PARKED,) if state in {None, "parked"} and account != "allegro-main" else ()
         return JobsView(jobs=jobs[:limit], malformed=(malformed,) if state in {None, "parked"} else ())
 
-    async def journal(self, *, after: int = 0, order: str | None = None, limit: int = 100) -> JournalView:
+    async def journal(
+        self,
+        *,
+        after: int = 0,
+        since: datetime | None = None,
+        order: str | None = None,
+        account: str | None = None,
+        kind: str | None = None,
+        newest: bool = False,
+        limit: int = 100,
+    ) -> JournalView:
+        self._check("journal")
         if order is not None:
             self._order(order)
-        entries = tuple(entry for entry in ENTRIES if entry.id > after)[:limit]
-        return JournalView(entries=entries, last=entries[-1].id if entries else after)
+        entries = [
+            entry
+            for entry in self.entries
+            if entry.id > after
+            and (since is None or entry.at >= since)
+            and (order is None or entry.order == (11 if order in {"11", ODD_ID} else 12))
+            and account in {None, entry.account}
+            and kind in {None, entry.kind}
+        ]
+        entries = entries[-limit:] if newest else entries[:limit]
+        last = self.entries[-1].id if newest and self.entries else after
+        return JournalView(entries=tuple(entries), last=max([last, *(entry.id for entry in entries)]))
 
     async def follow(self, after: int | None) -> AsyncIterator[Entry]:
         self.followed_after.append(after)
         try:
-            for entry in ENTRIES if after is not None else ():
+            for entry in self.entries if after is not None else ():
                 if after is not None and entry.id > after:
                     yield entry
             while True:

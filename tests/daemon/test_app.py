@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -239,12 +240,22 @@ async def test_the_hub_shows_and_refuses_in_sentences(place: Place, started: Dae
     assert (await hub.explain("o-1")).summary.startswith("It is ready. It stands in shop as order 1000.")
     assert [job.state for job in (await hub.jobs(state="done")).jobs] == ["done"]
     assert (await hub.journal(after=0, limit=1)).last == 1
+    whole = await hub.journal(limit=1000)
+    newest = await hub.journal(newest=True, limit=2)
+    assert (newest.entries, newest.last) == (whole.entries[-2:], whole.last)
+    made = await hub.journal(kind="job_made", account="shop", newest=True, limit=1)
+    assert ([entry.kind for entry in made.entries], made.last) == (["job_made"], whole.last), (
+        "to go on from, not its own"
+    )
+    assert (await hub.journal(since=whole.entries[0].at, limit=1000)).entries == whole.entries
+    assert (await hub.journal(since=whole.entries[-1].at + timedelta(days=1))).last == whole.last
     for call, code in (
         (hub.order("o-2"), "not_found"),
         (hub.account("shopp"), "not_found"),
         (hub.orders(stage="strange"), "invalid"),
         (hub.orders(status="strange"), "invalid"),
         (hub.jobs(state="strange"), "invalid"),
+        (hub.journal(kind="strange"), "invalid"),
         (hub.choices("shop", "colours"), "invalid"),
         (hub.choices("shop", "statuses"), "invalid"),
         (hub.retry(99, 0), "not_found"),

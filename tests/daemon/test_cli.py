@@ -8,14 +8,12 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
 from daemon.cli import cli
 from daemon.commands import group, reading, words
 from daemon.core.job import JobState
-from daemon.core.journal import Entry, Kind
 from daemon.views import CommandError, FetchProgress, JobsView, OrdersView
 from orderferry import Stage
 from tests.daemon.control_fakes import ALLEGRO_ID, NOW, ODD_ID, FakeHub, daemon_thread
@@ -280,38 +278,6 @@ def test_a_fetch_that_breaks_off_is_a_failure(run: Run, hub: FakeHub) -> None:
     assert "the store can't be written" in result.stderr
 
 
-def test_tail_follows_until_the_daemon_stops(hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "o.sock"
-    seen: list[str] = []
-    with daemon_thread(hub, path) as stop:
-
-        def echo(message: str, **_given: object) -> None:
-            seen.append(message)
-            if len(seen) == 3:
-                stop()
-
-        monkeypatch.setattr("click.echo", echo)
-        result = quiet("tail", "--after", "0", "--socket", str(path))
-    assert result.exit_code == group.AWAY
-    assert [line[10:].split()[0] for line in seen[:3]] == ["order_new", "order_changed", "job_parked"]
-    assert "fields=stage,delivery" in seen[1]
-
-
-def test_tail_prints_rows_as_json(hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "o.sock"
-    seen: list[Entry] = []
-    with daemon_thread(hub, path) as stop:
-
-        def echo(message: str, **_given: object) -> None:
-            seen.append(msgspec.json.decode(message, type=Entry))
-            stop()
-
-        monkeypatch.setattr("click.echo", echo)
-        hub.news.put_nowait(Entry(id=9, at=NOW, kind=Kind.STORE_RECOVERED))
-        quiet("tail", "--json", "--socket", str(path))
-    assert [row.id for row in seen] == [9]
-
-
 def test_text_from_outside_can_not_steer_the_terminal(run: Run) -> None:
     assert "\x1b" not in run("show", "12").stdout
     assert "\N{REPLACEMENT CHARACTER}[31mred" in run("show", "12").stdout
@@ -323,7 +289,7 @@ def test_the_lists_of_the_options_are_those_of_the_program() -> None:
 
 
 def test_every_reading_verb_has_json() -> None:
-    without = {"init", "run", "login", "demo", "completion"}
+    without = {"init", "run", "bugreport", "login", "demo", "completion"}
     for name, command in cli.commands.items():
         options = {option for param in command.params for option in param.opts}
         assert ("--json" in options) == (name not in without), name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 
 from aiohttp import web
 
@@ -192,10 +193,14 @@ async def test_sigterm_ends_those_who_follow_and_those_who_fetch(world: World) -
     assert await world.ended(30) == 0
     assert asyncio.get_running_loop().time() - began < 15
     reads.release.set()
+    assert following.stderr is not None
+    async with asyncio.timeout(20):
+        assert b"the daemon has stopped" in await following.stderr.readline()
+    following.send_signal(signal.SIGINT)
     out, err = await following.communicate()
     kinds = [json.loads(line)["kind"] for line in out.splitlines()]
     assert {"order_new", "job_made", "job_done"} <= set(kinds)
-    assert following.returncode == 3
+    assert following.returncode == 130
     assert "Traceback" not in err.decode() + (await fetching).err
 
 

@@ -1,0 +1,1 @@
+"""What `orderferry doctor` makes of what it finds: values in, findings out."""
