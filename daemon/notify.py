@@ -42,6 +42,7 @@ class Notifier:
         self.refused = False
         self._address = address
         self._status = ""
+        self._failing = False
         self._socket: socket.socket | None = None
         if address is not None:
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -112,6 +113,9 @@ class Notifier:
         try:
             self._socket.sendto(text.encode(), address)
         except OSError as error:
-            log.warning("service_manager_not_told", what=text.partition("=")[0], error=str(error))
+            if not self._failing:
+                log.warning("service_manager_not_told", what=text.partition("=")[0], error=str(error))
+            self._failing = True
             return False
+        self._failing = False
         return True

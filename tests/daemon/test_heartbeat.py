@@ -80,8 +80,8 @@ async def place(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Place]:
 
 
 def until(condition: Callable[[], object]) -> Callable[[], bool]:
-    """True until that is so, or for two seconds."""
-    ends = time.monotonic() + 2
+    """True until that is so, or for ten seconds."""
+    ends = time.monotonic() + 10
     return lambda: not condition() and time.monotonic() < ends
 
 
@@ -90,7 +90,7 @@ def named(logs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 async def so(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110 - a thread sets it
             await asyncio.sleep(0)
 

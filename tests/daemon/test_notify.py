@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from daemon.notify import Notifier, Phase
 
@@ -82,8 +83,10 @@ def test_who_is_stopping_is_not_ready_any_more(manager: socket.socket, notifier:
 
 def test_a_manager_that_is_gone_stops_nobody(manager: socket.socket, notifier: Notifier) -> None:
     manager.close()
-    notifier.ready()
-    notifier.say("a")
+    with capture_logs() as logs:
+        notifier.ready()
+        notifier.say("a")
+    assert [one["event"] for one in logs] == ["service_manager_not_told"]
     notifier.close()
     notifier.feed()
     assert not notifier.heard

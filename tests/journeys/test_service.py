@@ -10,7 +10,7 @@ import pytest
 
 from tests.journeys.manager import Manager
 from tests.journeys.scripted_shop import Hold
-from tests.journeys.world import MARKET, World, eventually
+from tests.journeys.world import MARKET, World, eventually, first
 
 
 async def test_from_start_to_stop_the_manager_is_told(world: World, manager: Manager) -> None:
@@ -164,11 +164,14 @@ async def test_while_a_stage_is_stuck_the_watchdog_starves_and_the_log_names_it(
     await manager.ready()
     flag.touch()
     world.sell()
-    await eventually(lambda: f"{what} is stuck" in manager.statuses[-1], "the status says what is stuck")
+
+    async def starved() -> bool:
+        fed, later = manager.count("WATCHDOG=1"), time.monotonic() + 0.5  # several looks, of which none may feed it
+        await eventually(lambda: time.monotonic() > later, "time has passed")
+        return manager.count("WATCHDOG=1") == fed and f"{what} is stuck" in manager.statuses[-1]
+
+    await first(starved, "the watchdog starves")
+    assert world.logged("stage_stuck", what=what)
     fed = manager.count("WATCHDOG=1")
-    assert any(line["event"] == "stage_stuck" and line["what"] == what for line in world.logged())
-    later = time.monotonic() + 0.5  # several looks, of which none may feed it
-    await eventually(lambda: time.monotonic() > later, "time has passed")
-    assert manager.count("WATCHDOG=1") == fed
     flag.unlink()
     await eventually(lambda: manager.count("WATCHDOG=1") > fed, "it is fed again")
