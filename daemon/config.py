@@ -95,7 +95,7 @@ def load(path: Path, platforms: Mapping[str, type[AnyPlatform]], environ: Mappin
     text, mode = _read(path)
     document = _parse(path, text)
     reader = TableReader(path, line_of_each_key(text), environ)
-    reader.check_keys(document, ("daemon", watch_settings.SECTION, "statuses", "rules", *SECTIONS, MAIL), ())
+    reader.check_keys(document, ("daemon", "statuses", "rules", *SECTIONS, MAIL, watch_settings.SECTION), ())
     daemon = _daemon(reader, document.get("daemon", {}), environ)
     watch = watch_settings.read(reader, document) or WatchSettings()
     statuses = _statuses(reader, document.get("statuses"))
