@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import msgspec
 from aiohttp import web
 
-from daemon.control import guard, routes
+from daemon.control import guard, routes, streams
 from daemon.control.guard import Limits, Refusal
 from daemon.control.hub import Hub
 from daemon.control.listening import Connections, problem_answer
@@ -58,7 +58,11 @@ class OpenPort:
             return problem_answer(500, Problem(code="internal", message="the daemon made a mistake; its log says more"))
         body = view.encode() if route.plain else msgspec.json.encode(view)
         headers = {"Content-Type": route.plain or "application/json", "Cache-Control": "no-store"}
-        return web.Response(body=body, headers=headers)
+        answer = web.Response(body=body, headers=headers)
+        async with streams.in_time(request, self._limits.write):
+            await answer.prepare(request)
+            await answer.write_eof()
+        return answer
 
     def _route(self, request: web.BaseRequest) -> Route:
         guard.check_headers(request.raw_path, request.raw_headers, _is_ours, self._limits.headers)

@@ -23,14 +23,15 @@ LISTED = 50
 TRY_AGAIN = timedelta(minutes=5)
 
 
-class Untold(Struct, frozen=True, kw_only=True):
-    """An open alarm that no mail has told yet, and when it was raised."""
+class Raised(Struct, frozen=True, kw_only=True):
+    """An open alarm, when it was raised, and whether a mail has told of it."""
 
     alarm: Alarm
     raised_at: datetime
+    mailed: bool = False
 
 
-def mail_due(untold: Sequence[Untold], sent: Sequence[datetime], failed: datetime | None) -> datetime | None:
+def mail_due(untold: Sequence[Raised], sent: Sequence[datetime], failed: datetime | None) -> datetime | None:
     """When the next mail is due; None where there is nothing to tell.
 
     `sent` are the moments of the mails so far, in order; `failed` is when the last try failed, where it did.
@@ -43,7 +44,7 @@ def mail_due(untold: Sequence[Untold], sent: Sequence[datetime], failed: datetim
     return due if failed is None else max(due, failed + TRY_AGAIN)
 
 
-def letter(untold: Sequence[Untold], *, to: str, mark: str, now: datetime) -> Mail:
+def letter(untold: Sequence[Raised], *, to: str, mark: str, now: datetime) -> Mail:
     """The mail about these alarms; `mark` is what this installation's references begin with."""
     alarms = [one.alarm for one in sorted(untold, key=lambda one: one.raised_at)]
     topics = ", ".join(sorted({alarm.topic.replace("_", " ") for alarm in alarms}))

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from daemon.core.alarm_mail import Untold
+from daemon.core.alarm_mail import Raised
 from daemon.core.alarming import Alarm, Double, OpenJob, Topic, Unreadable
 from daemon.core.job import JobKind, JobState
 from daemon.store.case import ms, when
@@ -91,26 +91,13 @@ async def unreadable(reader: Reader, imports: frozenset[str]) -> list[Unreadable
     ]
 
 
-class KeptAlarm(Struct, frozen=True, kw_only=True):
-    """An open alarm as the store keeps it."""
-
-    alarm: Alarm
-    raised_at: datetime
-    told_by_mail: bool
-
-    @property
-    def untold(self) -> Untold:
-        """As the mail sees it."""
-        return Untold(alarm=self.alarm, raised_at=self.raised_at)
-
-
-async def open_alarms(reader: Reader) -> list[KeptAlarm]:
+async def open_alarms(reader: Reader) -> list[Raised]:
     """The alarms that are open, the first one first."""
-    return [_kept(row) for row in await reader.fetch(QUERIES["open_alarms"])]
+    return [_raised(row) for row in await reader.fetch(QUERIES["open_alarms"])]
 
 
-def _kept(row: Any) -> KeptAlarm:  # a sqlite row
+def _raised(row: Any) -> Raised:  # a sqlite row
     alarm = Alarm(
         key=row[0], topic=Topic(row[1]), account=row[2], order=row[3], job=row[4], since=when(row[5]), command=row[6]
     )
-    return KeptAlarm(alarm=alarm, raised_at=when(row[7]), told_by_mail=bool(row[8]))
+    return Raised(alarm=alarm, raised_at=when(row[7]), mailed=bool(row[8]))

@@ -37,7 +37,7 @@ class AlarmMail:
     async def send_what_is_due(self, to: str) -> None:
         """One mail, or none; a failure of the mail server's is told in the log, and the mail is tried again later."""
         now = self._clock.now()
-        untold = [one.untold for one in await watching.open_alarms(self._reader) if not one.told_by_mail]
+        untold = [one for one in await watching.open_alarms(self._reader) if not one.mailed]
         due = mail_due(untold, self._sent, self._failed)
         if due is None or due > now:
             return

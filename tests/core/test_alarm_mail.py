@@ -8,14 +8,14 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.core.alarm_mail import HOUR, LISTED, MOST, TOGETHER, TRY_AGAIN, Untold, letter, mail_due
+from daemon.core.alarm_mail import HOUR, LISTED, MOST, TOGETHER, TRY_AGAIN, Raised, letter, mail_due
 from daemon.core.alarming import Alarm, Topic
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
-def untold(number: int = 1, at: datetime = NOW) -> Untold:
+def untold(number: int = 1, at: datetime = NOW) -> Raised:
     alarm = Alarm(
         key=f"job:{number}",
         topic=Topic.PARKED,
@@ -25,7 +25,7 @@ def untold(number: int = 1, at: datetime = NOW) -> Untold:
         order=number + 100,
         job=number,
     )
-    return Untold(alarm=alarm, raised_at=at)
+    return Raised(alarm=alarm, raised_at=at)
 
 
 def test_alarms_within_a_minute_share_a_mail() -> None:
