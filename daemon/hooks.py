@@ -9,6 +9,8 @@ from typing import Any
 import pluggy
 from msgspec import Struct
 
+from daemon.contained import contained
+from daemon.core.answers import checked
 from orderferry import platform as contract
 from orderferry.capability import Capability
 from orderferry.hooks import PROJECT
@@ -26,16 +28,30 @@ class Refused(Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class Origin(Struct, frozen=True, kw_only=True):
+    """The distribution that a platform came with; both empty where its entry point belongs to none."""
+
+    distribution: str = ""
+    version: str = ""
+
+    @property
+    def ours(self) -> bool:
+        """Whether it came with orderferry itself."""
+        return self.distribution == "orderferry"
+
+
 class Catalogue(Struct, frozen=True, kw_only=True):
-    """The platforms that are installed, by id, and what was refused."""
+    """The platforms that are installed, by id, where each came from, and what was refused."""
 
     platforms: Mapping[str, type[AnyPlatform]]
+    origins: Mapping[str, Origin] = {}
     refused: tuple[Refused, ...] = ()
 
 
 def discover(found: tuple[EntryPoint, ...] | None = None) -> Catalogue:
     """Loads what every distribution offers, the built-in platforms by the same door; a bad one is refused alone."""
     platforms: dict[str, type[AnyPlatform]] = {}
+    origins: dict[str, Origin] = {}
     refused: list[Refused] = []
     for entry in found if found is not None else tuple(entry_points(group=GROUP)):
         origin = f"{entry.dist.name} {entry.dist.version}" if entry.dist is not None else entry.value
@@ -54,7 +70,12 @@ def discover(found: tuple[EntryPoint, ...] | None = None) -> Catalogue:
                 refused.append(Refused(name=name, origin=origin, reason="; ".join(reasons)))
             else:
                 platforms[platform.id] = platform
-    return Catalogue(platforms=platforms, refused=tuple(refused))
+                origins[platform.id] = _origin(entry)
+    return Catalogue(platforms=platforms, origins=origins, refused=tuple(refused))
+
+
+def _origin(entry: EntryPoint) -> Origin:
+    return Origin() if entry.dist is None else Origin(distribution=entry.dist.name, version=entry.dist.version)
 
 
 def _offered(entry: EntryPoint) -> list[type[AnyPlatform]]:
@@ -109,17 +130,14 @@ class Hooks:
         return self._platforms[name]
 
     async def ask(self, name: str, hook: str, **arguments: Any) -> Any:  # each hook has its own arguments and answer
-        """Asks one account, and no other, for one hook."""
+        """Asks one account, and no other, for one hook; raises `PluginBugError` where the answer is not the hook's."""
         asked = self._platforms[name]
         others = [platform for platform in self._platforms.values() if platform is not asked]
         caller = self._manager.subset_hook_caller(hook, others)
         implementations = caller.get_hookimpls()
         if len(implementations) != 1 or implementations[0].plugin is not asked:
             raise LookupError(f"{name} has no {hook}")
-        try:
-            return await caller(**arguments)
-        except SystemExit as error:
-            raise RuntimeError("the plugin wanted to end the program") from error
+        return checked(hook, await contained(name, lambda: caller(**arguments)))
 
 
 def effective(platform: AnyPlatform, missing: Mapping[str, str]) -> Capability:
