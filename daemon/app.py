@@ -17,6 +17,7 @@ from daemon.accounts import Accounts
 from daemon.clock import SystemClock
 from daemon.companions import Companion, Companions
 from daemon.config import Config, ConfigError, load
+from daemon.contained import ContainedLoop, end_strays
 from daemon.control.listening import SocketError
 from daemon.control.server import ControlServer
 from daemon.core import forwarding
@@ -79,7 +80,7 @@ class Daemon:
         self._closing.push_async_callback(reader.close)
         prefix = forwarding.prefix(store.installation)
         tokens = TokenFiles(vault, data_dir)
-        opener = Opener(self._catalogue.platforms, self._hooks, tokens, self._clock, prefix)
+        opener = Opener(self._catalogue, self._hooks, tokens, self._clock, prefix)
         self._closing.push_async_callback(opener.close)
         rounds = self._rounds = Rounds(
             store,
@@ -88,6 +89,7 @@ class Daemon:
             ladder=lambda: self._accounts.ladder,
             publish=self._feed.publish,
         )
+        opener.journal = rounds
         dispatcher = Dispatcher(self._accounts, rounds, self._clock, prefix)
         dispatcher.hold()  # what the last process left is settled first: a job of ours must not be taken for one of its
         running = asyncio.create_task(rounds.run(dispatcher))
@@ -237,7 +239,8 @@ def run(config: Path, *, log_format: str = "json", restored: bool = False) -> in
         log.warning("settings", reason=warning)
     for refused in catalogue.refused:
         log.warning("plugin_refused", plugin=refused.name, reason=refused.reason)
-    return asyncio.run(_run(Daemon(settings, catalogue, SystemClock(), restored=restored, log_format=log_format)))
+    with asyncio.Runner(loop_factory=ContainedLoop) as runner:
+        return runner.run(_run(Daemon(settings, catalogue, SystemClock(), restored=restored, log_format=log_format)))
 
 
 async def _run(daemon: Daemon) -> int:
@@ -263,4 +266,8 @@ async def _run(daemon: Daemon) -> int:
         await asyncio.gather(starting, ending, return_exceptions=True)
         await daemon.stop()
     log.info("stopped")
+    if left := await end_strays():
+        log.warning("tasks_left_behind", count=left, reason="a plugin's own tasks ignore that the program ends")
+        sys.stderr.flush()
+        os._exit(code)  # all is on disk; asyncio would wait for them for ever
     return code

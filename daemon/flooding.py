@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 
 from orderferry import Clock
@@ -58,10 +59,8 @@ class LimitedLog:
             return True
         self._left_out += 1
         if self._telling is None:
-            try:
+            with contextlib.suppress(RuntimeError):  # from a thread: the next line that has room tells it
                 self._telling = asyncio.get_running_loop().create_task(self._tell_later(self._until - now))
-            except RuntimeError:
-                pass  # from a thread: the next line that has room tells it
         return False
 
     async def _tell_later(self, seconds: float) -> None:

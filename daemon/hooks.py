@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from daemon.contained import contained
 from daemon.core.answers import checked
+from daemon.isolation.remote import Remote
 from orderferry import platform as contract
 from orderferry.capability import Capability
 from orderferry.hooks import PROJECT
@@ -137,6 +138,8 @@ class Hooks:
         implementations = caller.get_hookimpls()
         if len(implementations) != 1 or implementations[0].plugin is not asked:
             raise LookupError(f"{name} has no {hook}")
+        if isinstance(asked, Remote):
+            return await caller(**arguments)
         return checked(hook, await contained(name, lambda: caller(**arguments)))
 
 

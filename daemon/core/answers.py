@@ -57,7 +57,9 @@ def _page(answer: object) -> Page:
     if not isinstance(answer, Page) or not isinstance(answer.cursor, str):
         raise _wrong("fetch_orders", answer, "it must be a Page with a cursor")
     if len(answer.cursor) > LONGEST_CURSOR:
-        raise PluginBugError(f"its page's cursor has {len(answer.cursor):,} characters; the limit is {LONGEST_CURSOR:,}")
+        raise PluginBugError(
+            f"its page's cursor has {len(answer.cursor):,} characters; the limit is {LONGEST_CURSOR:,}"
+        )
     parts = (answer.orders, answer.malformed, answer.echoes)
     if not all(isinstance(part, tuple | list) for part in parts):
         raise _wrong("fetch_orders", answer, "its orders, malformed and echoes must be tuples")
@@ -80,7 +82,7 @@ def _each(parts: Iterable[object], kind: type[T], malformed: list[MalformedOrder
     for part in parts:
         try:
             if not isinstance(part, kind):
-                raise TypeError(f"it is a {type(part).__name__}")  # noqa: TRY301 - told like the decoder's own
+                raise TypeError(f"it is a {type(part).__name__}")
             good.append(msgspec.msgpack.decode(_ENCODER.encode(part), type=kind))
         except _WRONG as error:
             reason = f"the plugin's {kind.__name__} is not what the contract says: {_reason(error)}"

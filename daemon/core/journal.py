@@ -52,6 +52,7 @@ class Kind(StrEnum):
     ACCOUNT_PAUSED = "account_paused"  # uid
     ACCOUNT_RESUMED = "account_resumed"  # uid
     ACCOUNT_REFUSED = "account_refused"  # reason: its plugin can't be started
+    PLUGIN_ENDED = "plugin_ended"  # platform reason: its process, which is started anew
     FETCHED = "fetched"  # new changed malformed uid: only where there was something, or a person asked
     IMPORTED = "imported"  # new changed same malformed uid (no uid: from a watched folder)
 

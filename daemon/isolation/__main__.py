@@ -58,8 +58,8 @@ async def _serve(stream: socket.socket) -> None:
     log = RemoteLog(peer)
     structlog.configure(processors=[], wrapper_class=_Told, logger_factory=lambda *_: log)
     await asyncio.get_running_loop().create_unix_connection(lambda: peer, sock=stream)
-    ending = asyncio.create_task(ended.wait())
-    await asyncio.wait({ending, peer.gone}, return_when=asyncio.FIRST_COMPLETED)
+    ends: set[asyncio.Future[Any]] = {asyncio.create_task(ended.wait()), peer.gone}
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     os._exit(0)  # what a plugin has still in hand was finished, or given up, before
 
 
@@ -72,7 +72,7 @@ class _Told(structlog.BoundLoggerBase):
 
 
 def _limit(begin: Begin) -> None:
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _lower(resource.RLIMIT_NOFILE, begin.files)
     if begin.memory:
         _lower(resource.RLIMIT_AS, begin.memory)

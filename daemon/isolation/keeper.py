@@ -55,7 +55,7 @@ class Keeper:
         serve: Serve,
         hear: Hear,
         dropped: Callable[[], None],
-        line: Callable[[str], None],
+        line: Callable[[str], object],
         tell: Tell,
         draw: Callable[[], float] = random.random,
     ) -> None:
@@ -147,7 +147,8 @@ class Keeper:
             asking = asyncio.ensure_future(peer.call("begin", encode(self._begin)))
             asking.add_done_callback(_heard)
             async with asyncio.timeout(self._limits.start):
-                await asyncio.wait({asking, process.exited}, return_when=asyncio.FIRST_COMPLETED)
+                ends: set[asyncio.Future[Any]] = {asking, process.exited}
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             if not asking.done():
                 peer.end(told(process.exited.result()))
             await asking
@@ -172,7 +173,7 @@ class Keeper:
         pinging = asyncio.create_task(self._ping(run.peer))
         why = "the daemon has ended it"
         try:
-            ends = {pinging, run.peer.gone, run.peer.stuck, run.process.exited}
+            ends: set[asyncio.Future[Any]] = {pinging, run.peer.gone, run.peer.stuck, run.process.exited}
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             if run.peer.gone.done() and not (pinging.done() or run.peer.stuck.done()):
                 # its stream ends before it does: how it ended says more
@@ -218,7 +219,8 @@ class Keeper:
             self._set_pause(why)
         log.warning("plugin_process_ended", account=self._begin.account, reason=why, wait=round(self._pause(), 1))
         with contextlib.suppress(Exception):  # a full disk: the log has it
-            await self._tell(why)
+            async with asyncio.timeout(self._limits.end):
+                await self._tell(why)
 
 
 def _heard(task: asyncio.Future[Any]) -> None:

@@ -15,14 +15,12 @@ class Isolation(StrEnum):
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """What a child may take, and how long it may take for it; times are in seconds.
+    """How long a child may take for what, in seconds; what else it may take is the seller's to say.
 
-    `memory` is in bytes of address space, 0 for as much as there is. A child that leaves `unanswered` pings, one every
+    A child that leaves `unanswered` pings, one every
     `ping_every`, without a sign of life is blocked. A call that was given up must end within `patience`.
     """
 
-    memory: int = 1024**3
-    files: int = 256
     start: float = 30.0
     ping_every: float = 1.0
     unanswered: int = 5

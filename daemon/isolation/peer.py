@@ -84,7 +84,8 @@ class Peer(asyncio.Protocol):
         future = self._asked[number] = self._loop.create_future()
         try:
             self._send(_What.CALL, number, name, body)
-            return await future
+            answer: Raw = await future
+            return answer
         except asyncio.CancelledError:
             if future.cancelled() and self._is_open():
                 self._given_up[number] = self._loop.call_later(self._patience, self._is_stuck, name)

@@ -13,13 +13,16 @@ from typing import Self
 
 LONGEST_LINE = 300
 _CHUNK = 64 * 1024
-_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "PYTHONPATH", "PYTHONHOME", "SSL_CERT_FILE", "SSL_CERT_DIR")  # fmt: skip
+_KEPT = (
+    "PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR",
+    "PYTHONPATH", "PYTHONHOME", "SSL_CERT_FILE", "SSL_CERT_DIR",
+)  # fmt: skip
 
 
 class Process:
     """A started child; `exited` is done with its exit status once it has ended and is reaped."""
 
-    def __init__(self, child: subprocess.Popen[bytes], output: int, line: Callable[[str], None]) -> None:
+    def __init__(self, child: subprocess.Popen[bytes], output: int, line: Callable[[str], object]) -> None:
         self._loop = asyncio.get_running_loop()
         self.exited: asyncio.Future[int] = self._loop.create_future()
         self.pid = child.pid
@@ -33,7 +36,7 @@ class Process:
         self._loop.add_reader(output, self._read)
 
     @classmethod
-    def start(cls, end: int, line: Callable[[str], None]) -> Self:
+    def start(cls, end: int, line: Callable[[str], object]) -> Self:
         """Starts `python -m daemon.isolation` with this end of the stream; `line` gets what it prints.
 
         It has a session of its own, and neither secrets nor settings in its arguments or its environment. Raises

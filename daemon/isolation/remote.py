@@ -138,12 +138,14 @@ class Surroundings:
 def remote(kind: type[AnyPlatform], asks: Asks, surroundings: Surroundings) -> AnyPlatform:
     """A platform that says of itself what `kind` says, and has its hooks; each is asked in the child."""
     members: dict[str, Any] = {name: getattr(kind, name) for name in _SAID_OF_A_CLASS}
-    members |= {hook: getattr(_Remote, hook) for hook in HOOKS if implements(kind, hook)}
-    platform: AnyPlatform = type(f"Remote{kind.__name__}", (_Asking,), members)(asks, surroundings)
+    members |= {hook: getattr(_EveryHook, hook) for hook in HOOKS if implements(kind, hook)}
+    platform: AnyPlatform = type(f"Remote{kind.__name__}", (Remote,), members)(asks, surroundings)
     return platform
 
 
-class _Asking(Platform[Any]):
+class Remote(Platform[Any]):
+    """A platform whose answers were checked in its child, and whose calls can't harm the daemon."""
+
     def __init__(self, asks: Asks, surroundings: Surroundings) -> None:
         self._asks = asks
         self._surroundings = surroundings
@@ -167,24 +169,28 @@ class _Asking(Platform[Any]):
             calls.pop(number, None)
 
 
-class _Remote(_Asking):
+class _EveryHook(Remote):
     """Every hook of the contract; a remote platform gets those that its plugin implements."""
 
     @hookimpl
     async def fetch_orders(self, cursor: str | None, since: datetime | None) -> Page:
-        return await self._ask("fetch_orders", cursor=cursor, since=since)
+        answer: Page = await self._ask("fetch_orders", cursor=cursor, since=since)
+        return answer
 
     @hookimpl
     async def add_order(self, order: ForwardOrder, progress: Progress) -> ShopOrder:
-        return await self._ask_with("add_order", {"progress": progress}, order=order)
+        answer: ShopOrder = await self._ask_with("add_order", {"progress": progress}, order=order)
+        return answer
 
     @hookimpl
     async def find_order(self, reference: str, since: datetime) -> ShopOrder | None:
-        return await self._ask("find_order", reference=reference, since=since)
+        answer: ShopOrder | None = await self._ask("find_order", reference=reference, since=since)
+        return answer
 
     @hookimpl
     async def find_purchase(self, order: ForwardOrder) -> ShopOrder | None:
-        return await self._ask("find_purchase", order=order)
+        answer: ShopOrder | None = await self._ask("find_purchase", order=order)
+        return answer
 
     @hookimpl
     async def set_status(self, ref: OrderRef, status: str) -> None:
@@ -200,11 +206,13 @@ class _Remote(_Asking):
 
     @hookimpl
     async def list_choices(self, kind: ChoiceKind) -> tuple[Choice, ...]:
-        return await self._ask("list_choices", kind=kind)
+        answer: tuple[Choice, ...] = await self._ask("list_choices", kind=kind)
+        return answer
 
     @hookimpl
     async def find_products(self, keys: Sequence[ProductKey]) -> tuple[Product | None, ...]:
-        return await self._ask("find_products", keys=keys)
+        answer: tuple[Product | None, ...] = await self._ask("find_products", keys=keys)
+        return answer
 
     @hookimpl
     async def send_mail(self, mail: Mail) -> None:
@@ -212,12 +220,15 @@ class _Remote(_Asking):
 
     @hookimpl
     async def login(self, show: Callable[[str], None], ask: AskOwner, refresh_token: str | None) -> str:
-        return await self._ask_with("login", {"show": show, "ask": ask}, refresh_token=refresh_token)
+        answer: str = await self._ask_with("login", {"show": show, "ask": ask}, refresh_token=refresh_token)
+        return answer
 
     @hookimpl
     async def probe(self) -> ProbeReport:
-        return await self._ask("probe")
+        answer: ProbeReport = await self._ask("probe")
+        return answer
 
     @hookimpl
     async def check(self) -> CheckReport:
-        return await self._ask("check")
+        answer: CheckReport = await self._ask("check")
+        return answer

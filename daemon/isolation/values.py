@@ -64,7 +64,7 @@ def _plain(value: Any) -> Any:  # whatever msgpack has no form for
 def _whole(kind: type[Any], raw: Any) -> Any:  # the reverse
     if kind is Duration:
         return Duration(seconds=raw)
-    if isinstance(kind, type) and issubclass(kind, (Secret, str, PurePath)):
+    if issubclass(kind, Secret | str | PurePath):
         return kind(raw)
     if kind is MappingProxyType:
         return MappingProxyType(raw)
