@@ -27,7 +27,7 @@ log = structlog.get_logger("orderferry.poller")
 
 FETCH_LIMIT = 300.0
 JITTER = 0.1
-PATIENT_PAGES = 100  # empty ones in a row that are asked for without a pause; then one every FRUITLESS_PAUSE seconds
+PATIENT_PAGES = 200  # in a row without anything new; each one more is asked for after FRUITLESS_PAUSE seconds
 FRUITLESS_PAUSE = 1.0
 NEVER = timedelta(days=1)  # nothing is due: only the bell ends the rest
 
@@ -179,7 +179,7 @@ class Poller:
         """Page after page to the end; False where the account may not be asked any further."""
         reaches_back = since is not None
         storing: asyncio.Task[Counts] | None = None
-        more, fruitless = True, 0
+        more, fruitless, brought = True, 0, 0
         try:
             while more:
                 page = await self._ask(cursor, since)
@@ -187,9 +187,10 @@ class Poller:
                 storing = asyncio.create_task(self._store(page, keeps_place=reaches_back))
                 if page.more and page.cursor == cursor:
                     raise PluginBugError(
-                        "its page says that there is more, and its cursor leads to the same page again"
+                        "its page says that there is more, but its cursor leads to the same page again"
                     )
-                fruitless = 0 if page.orders or page.malformed or page.echoes else fruitless + 1
+                brought, before = total.new + total.changed + total.malformed, brought
+                fruitless = fruitless + 1 if brought == before else 0
                 cursor, since, more = page.cursor, None, page.more
                 if more and fruitless > PATIENT_PAGES:
                     await self._clock.sleep(FRUITLESS_PAUSE)

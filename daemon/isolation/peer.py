@@ -85,7 +85,6 @@ class Peer(asyncio.Protocol):
         try:
             self._send(_What.CALL, number, name, body)
             answer: Raw = await future
-            return answer
         except asyncio.CancelledError:
             if future.cancelled() and self._is_open():
                 self._given_up[number] = self._loop.call_later(self._patience, self._is_stuck, name)
@@ -93,6 +92,7 @@ class Peer(asyncio.Protocol):
             raise
         finally:
             self._asked.pop(number, None)
+        return answer
 
     def tell(self, name: str, body: bytes = NOTHING) -> None:
         """Says something that needs no answer; nothing happens where nobody is there any more."""
