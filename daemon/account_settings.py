@@ -54,7 +54,8 @@ class AccountSettings(Struct, frozen=True, kw_only=True):
     which of the hub's statuses they get (None: that of every new order), `sync` how often the account is told changes,
     `thank_you` whether its buyers get a mail. `letters` are the mail account's own.
     `isolation` says where the plugin runs (None: as its origin asks for), `memory_mib` (0: no limit) and `open_files`
-    what it may take in a process of its own. An import has no `platform`, and none of what only a platform can be asked.
+    what it may take in a process of its own. An import has no `platform`, and none of what only a platform can be
+    asked.
     """
 
     name: str

@@ -24,6 +24,7 @@ from daemon.core import forwarding
 from daemon.core.journal import Kind
 from daemon.dispatcher import Dispatcher
 from daemon.events import Feed
+from daemon.flooding import LimitedLog
 from daemon.hooks import Catalogue, Hooks, discover
 from daemon.hub import Hub
 from daemon.hub_reads import Facts
@@ -239,7 +240,7 @@ def run(config: Path, *, log_format: str = "json", restored: bool = False) -> in
         log.warning("settings", reason=warning)
     for refused in catalogue.refused:
         log.warning("plugin_refused", plugin=refused.name, reason=refused.reason)
-    with asyncio.Runner(loop_factory=ContainedLoop) as runner:
+    with asyncio.Runner(loop_factory=lambda: ContainedLoop(LimitedLog(log, SystemClock()))) as runner:
         return runner.run(_run(Daemon(settings, catalogue, SystemClock(), restored=restored, log_format=log_format)))
 
 

@@ -13,13 +13,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import ContextVar
 from typing import Any
 
-import structlog
-
-from daemon.clock import SystemClock
 from daemon.core.retry import PluginBugError
-from daemon.flooding import LimitedLog
-
-log = structlog.get_logger("orderferry.contained")
+from orderferry.surroundings import Log
 
 GRACE = 2.0  # seconds in which a cancelled call must have ended
 ASKED: ContextVar[str | None] = ContextVar("ASKED", default=None)
@@ -28,7 +23,7 @@ ASKED: ContextVar[str | None] = ContextVar("ASKED", default=None)
 _left_behind: set[asyncio.Task[Any]] = set()
 
 
-async def contained(account: str, call: Callable[[], Awaitable[Any]]) -> Any:  # as the hook answers
+async def contained(account: str, call: Callable[[], Awaitable[Any]], log: Log) -> Any:  # as the hook answers
     """Awaits a plugin's call in a task of its own; a call that ignores its cancellation is left behind after GRACE.
 
     Raises what the plugin raises, and `PluginBugError` for what would have ended more than the call.
@@ -77,21 +72,21 @@ def _is_running() -> bool:
 class ContainedLoop(asyncio.SelectorEventLoop):
     """A loop that a plugin can't stop, and whose plugins' own tasks can't end the program."""
 
-    def __init__(self) -> None:
+    def __init__(self, log: Log) -> None:
         super().__init__()
-        self._errors = LimitedLog(log, SystemClock())
+        self._log = log
 
     def stop(self) -> None:
         """Stops the loop, unless it is a plugin that wants it."""
         if (account := ASKED.get()) is not None:
-            log.warning("loop_not_stopped", account=account, reason="a plugin may not stop the program")
+            self._log.warning("loop_not_stopped", account=account, reason="a plugin may not stop the program")
             return
         super().stop()
 
     def create_task(self, coro: Any, **more: Any) -> asyncio.Task[Any]:  # as asyncio's own
         """Begins a task; one of a plugin's own is guarded."""
         if (account := ASKED.get()) is not None and asyncio.iscoroutine(coro):
-            coro = _spawned(account, coro)
+            coro = _spawned(account, coro, self._log)
         return super().create_task(coro, **more)
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
@@ -99,10 +94,10 @@ class ContainedLoop(asyncio.SelectorEventLoop):
         error = context.get("exception")
         place = traceback.format_tb(error.__traceback__)[-1:] if error is not None else []
         what = type(error).__name__ if error is not None else None
-        self._errors.warning("unheard_error", reason=context.get("message"), error=what, detail="".join(place))
+        self._log.warning("unheard_error", reason=context.get("message"), error=what, detail="".join(place))
 
 
-async def _spawned(account: str, coro: Coroutine[Any, Any, Any]) -> Any:  # as the task answers
+async def _spawned(account: str, coro: Coroutine[Any, Any, Any], log: Log) -> Any:  # as the task answers
     try:
         return await coro
     except (Exception, asyncio.CancelledError, GeneratorExit):

@@ -7,6 +7,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import pluggy
+import structlog
 from msgspec import Struct
 
 from daemon.contained import contained
@@ -17,6 +18,8 @@ from orderferry.capability import Capability
 from orderferry.hooks import PROJECT
 from orderferry.loading import disagreements
 from orderferry.platform import AnyPlatform, Platform
+
+log = structlog.get_logger("orderferry.hooks")
 
 GROUP = "orderferry"
 
@@ -140,7 +143,7 @@ class Hooks:
             raise LookupError(f"{name} has no {hook}")
         if isinstance(asked, Remote):
             return await caller(**arguments)
-        return checked(hook, await contained(name, lambda: caller(**arguments)))
+        return checked(hook, await contained(name, lambda: caller(**arguments), log))
 
 
 def effective(platform: AnyPlatform, missing: Mapping[str, str]) -> Capability:

@@ -11,6 +11,7 @@ import structlog
 from aiohttp import ClientSession
 
 from daemon.account_settings import AccountSettings
+from daemon.clock import SystemClock
 from daemon.core.journal import Data, Kind
 from daemon.flooding import LimitedLog
 from daemon.hooks import Catalogue, Hooks, Origin
@@ -131,7 +132,7 @@ class Opener:
         keeper = self._keepers[name] = Keeper(
             begin,
             self._limits,
-            self._clock,
+            SystemClock(),  # processes live in the machine's own time
             serve=surroundings.serve,
             hear=surroundings.hear,
             dropped=surroundings.drop,

@@ -16,11 +16,11 @@ import socket
 import sys
 from typing import Any
 
-import structlog
 from msgspec import Raw
 
 from daemon.clock import SystemClock
 from daemon.contained import ContainedLoop
+from daemon.flooding import LimitedLog
 from daemon.isolation.hosted import Hosted, RemoteLog, opener
 from daemon.isolation.peer import Peer
 from daemon.isolation.values import Begin
@@ -40,13 +40,15 @@ def main() -> None:
         # the daemon is told too, finishes what is under way here, and then ends this process
         signal.signal(number, lambda *_: None)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
-    with asyncio.Runner(loop_factory=ContainedLoop) as runner, contextlib.suppress(Exception):
-        runner.run(_serve(socket.socket(fileno=stream)))
+    remote = RemoteLog()
+    log = LimitedLog(remote, SystemClock())
+    with asyncio.Runner(loop_factory=lambda: ContainedLoop(log)) as runner, contextlib.suppress(Exception):
+        runner.run(_serve(socket.socket(fileno=stream), remote, log))
     os._exit(0)  # threads of the plugin must not keep it
 
 
-async def _serve(stream: socket.socket) -> None:
-    hosted = Hosted(opener(SystemClock()), prepare=_limit)
+async def _serve(stream: socket.socket, remote: RemoteLog, log: LimitedLog) -> None:
+    hosted = Hosted(opener(SystemClock(), log), log, prepare=_limit)
     ended = asyncio.Event()
 
     def hear(name: str, body: Raw) -> None:
@@ -54,21 +56,12 @@ async def _serve(stream: socket.socket) -> None:
             ended.set()
         hosted.hear(name, body)
 
-    peer = hosted.peer = Peer(hosted.serve, hear)
-    log = RemoteLog(peer)
-    structlog.configure(processors=[], wrapper_class=_Told, logger_factory=lambda *_: log)
+    peer = hosted.peer = remote.peer = Peer(hosted.serve, hear)
     await asyncio.get_running_loop().create_unix_connection(lambda: peer, sock=stream)
     ends: set[asyncio.Future[Any]] = {asyncio.create_task(ended.wait()), peer.gone}
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    log.close()
     os._exit(0)  # what a plugin has still in hand was finished, or given up, before
-
-
-class _Told(structlog.BoundLoggerBase):
-    """This process's own lines, told to the daemon like the plugin's."""
-
-    def warning(self, event: str, **values: Any) -> None:  # whatever is logged
-        """The only level that is used here."""
-        self._logger.warning(event, **{key: value for key, value in values.items() if key != "account"})
 
 
 def _limit(begin: Begin) -> None:

@@ -12,7 +12,6 @@ from msgspec import Raw
 
 from daemon.contained import contained
 from daemon.core.answers import checked
-from daemon.flooding import LimitedLog
 from daemon.isolation.peer import NOTHING, Peer
 from daemon.isolation.values import (
     Begin,
@@ -29,15 +28,18 @@ from orderferry.http import Auth, Http, Limits, open_session
 from orderferry.loading import implements
 from orderferry.oauth import Tokens
 from orderferry.platform import AnyPlatform, Platform
+from orderferry.surroundings import Log
 
 MOST_VALUES = 20
 
 
 class RemoteLog:
-    """The account's log, each line told to the daemon, which leaves out what is not for logs."""
+    """The account's log, each line told to the daemon, which leaves out what is not for logs.
 
-    def __init__(self, peer: Peer) -> None:
-        self._peer = peer
+    `peer` is set before anything is logged.
+    """
+
+    peer: Peer
 
     def debug(self, event: str, **values: object) -> None:
         """A line for whoever looks for a fault."""
@@ -53,7 +55,7 @@ class RemoteLog:
 
     def _tell(self, level: str, event: str, values: Mapping[str, object]) -> None:
         kept = dict(itertools.islice(values.items(), MOST_VALUES))
-        self._peer.tell("log", encode_line(Line(level, str(event), kept)))
+        self.peer.tell("log", encode_line(Line(level, str(event), kept)))
 
 
 class RemoteTokens:
@@ -102,12 +104,13 @@ Open = Callable[[Begin, type[AnyPlatform], Peer], Account[Any]]
 
 
 class Hosted:
-    """The plugin's platform in this process; `peer` must be set before the first call comes."""
+    """The plugin's platform in this process; `peer` is set before the first call comes."""
 
     peer: Peer
 
-    def __init__(self, opens: Open, *, prepare: Callable[[Begin], None] = lambda _: None) -> None:
+    def __init__(self, opens: Open, log: Log, *, prepare: Callable[[Begin], None] = lambda _: None) -> None:
         self._opens = opens
+        self._log = log
         self._prepare = prepare  # before anything of the plugin is imported
         self._platform: AnyPlatform | None = None
         self._account = ""
@@ -125,7 +128,8 @@ class Hosted:
             arguments["progress"] = _Progress(self.peer, number, arguments["progress"])
         if name == "login":
             arguments |= self._owner(number)
-        return encode(checked(name, await contained(self._account, lambda: getattr(platform, name)(**arguments))))
+        answer = await contained(self._account, lambda: getattr(platform, name)(**arguments), self._log)
+        return encode(checked(name, answer))
 
     def hear(self, name: str, body: Raw) -> None:  # noqa: ARG002 - a ping says nothing else
         """Answers a ping."""
@@ -159,11 +163,10 @@ def find(begin: Begin) -> type[AnyPlatform]:
     return found
 
 
-def opener(clock: Clock) -> Open:
+def opener(clock: Clock, log: Log) -> Open:
     """What makes accounts in a child of the daemon: with an HTTP client of its own, and the rest called back for."""
 
     def opens(begin: Begin, kind: type[AnyPlatform], peer: Peer) -> Account[Any]:
-        log = LimitedLog(RemoteLog(peer), clock)
         session = open_session()
 
         def http(

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from daemon.core.retry import PluginBugError
 from daemon.hooks import Catalogue, Hooks, discover, effective
 from orderferry import Capability, CheckReport, Page, Platform, Register, Role, Settings, hookimpl
 from orderferry.testing.clock import VirtualClock
@@ -178,7 +179,7 @@ async def test_a_plugin_that_ends_the_program_is_an_error_of_its_own(
 ) -> None:
     hooks, one, _ = asked
     one.then("check", SystemExit(1))
-    with pytest.raises(RuntimeError, match="wanted to end the program"):
+    with pytest.raises(PluginBugError, match="would have ended the program"):
         await hooks.ask("one", "check")
 
 
