@@ -137,6 +137,8 @@ def test_the_built_in_platforms_come_by_the_same_door() -> None:
     catalogue = discover()
     assert catalogue.platforms.keys() >= {"allegro", "woocommerce"}
     assert catalogue.refused == ()
+    assert catalogue.origins.keys() == catalogue.platforms.keys()
+    assert catalogue.origins["allegro"].ours
     assert {entry.name for entry in entry_points(group="orderferry")} >= {"allegro", "woocommerce"}
 
 
