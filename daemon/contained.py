@@ -16,7 +16,7 @@ from typing import Any
 from daemon.core.retry import PluginBugError
 from orderferry.surroundings import Log
 
-GRACE = 2.0  # seconds in which a cancelled call must have ended
+GRACE = 1.0  # seconds in which a cancelled call must have ended: less than the last wait of a stop
 ASKED: ContextVar[str | None] = ContextVar("ASKED", default=None)
 """The account whose plugin runs just now; None in the daemon's own code."""
 

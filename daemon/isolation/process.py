@@ -13,6 +13,7 @@ from typing import Self
 
 LONGEST_LINE = 300
 _CHUNK = 64 * 1024
+_LAST_PIECES = 4  # of what it printed before it ended
 _KEPT = (
     "PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR",
     "PYTHONPATH", "PYTHONHOME", "SSL_CERT_FILE", "SSL_CERT_DIR",
@@ -70,7 +71,9 @@ class Process:
     def _ended(self) -> None:
         self._loop.remove_reader(self._watch)
         os.close(self._watch)
-        self._read()
+        for _ in range(_LAST_PIECES):
+            self._read()
+        self._tell(self._part)
         self._loop.remove_reader(self._output)
         os.close(self._output)
         with contextlib.suppress(ProcessLookupError):  # others of its group, while its number can't be another's yet
@@ -85,13 +88,13 @@ class Process:
             return
         if not piece:
             self._loop.remove_reader(self._output)
-        *lines, self._part = (self._part + piece).split(b"\n")
-        if len(self._part) > _CHUNK or (not piece and self._part):
-            lines.append(self._part)
-            self._part = b""
+        *lines, self._part = (self._part[:LONGEST_LINE] + piece).split(b"\n")
         for text in lines:
-            if text.strip():
-                self._line(text[:LONGEST_LINE].decode("utf-8", "replace"))
+            self._tell(text)
+
+    def _tell(self, text: bytes) -> None:
+        if text.strip():
+            self._line(text[:LONGEST_LINE].decode("utf-8", "replace"))
 
 
 def told(status: int) -> str:

@@ -30,6 +30,9 @@ class Begin(Struct, frozen=True, kw_only=True):
     memory: int
     files: int
 
+    def __repr__(self) -> str:
+        return f"Begin({self.account})"  # the settings hold secrets
+
 
 class Line(Struct, frozen=True, array_like=True):
     """One line of the plugin's log."""
