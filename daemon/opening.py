@@ -14,7 +14,7 @@ from daemon.account_settings import AccountSettings
 from daemon.clock import SystemClock
 from daemon.core.journal import Data, Kind
 from daemon.flooding import LimitedLog
-from daemon.hooks import Catalogue, Hooks, Origin
+from daemon.hooks import Catalogue, Hooks
 from daemon.isolation.keeper import Keeper
 from daemon.isolation.limits import Isolation
 from daemon.isolation.limits import Limits as ChildLimits
@@ -113,8 +113,9 @@ class Opener:
 
     def isolation(self, settings: AccountSettings) -> Isolation:
         """Where the account's plugin runs: as the seller says, else our own in the daemon and a stranger's apart."""
-        ours = self._catalogue.origins.get(settings.platform, Origin(distribution="orderferry")).ours
-        return settings.isolation or (Isolation.DAEMON if ours else Isolation.PROCESS)
+        origin = self._catalogue.origins.get(settings.platform)
+        is_strange = origin is not None and not origin.ours
+        return settings.isolation or (Isolation.PROCESS if is_strange else Isolation.DAEMON)
 
     def _remote(self, kind: type[AnyPlatform], settings: AccountSettings, log: LimitedLog) -> AnyPlatform:
         name = settings.name
@@ -133,9 +134,7 @@ class Opener:
             begin,
             self._limits,
             SystemClock(),  # processes live in the machine's own time
-            serve=surroundings.serve,
-            hear=surroundings.hear,
-            dropped=surroundings.drop,
+            surroundings,
             line=lambda text: log.info("plugin_printed", detail=text),
             tell=partial(self._note, settings),
         )

@@ -19,14 +19,16 @@ from msgspec import Struct
 
 from daemon.core.retry import PluginBugError
 from daemon.isolation.limits import Limits
-from daemon.isolation.peer import GoneError, Hear, Peer, Serve
+from daemon.isolation.peer import GoneError, Peer
 from daemon.isolation.process import Process, told
+from daemon.isolation.remote import Surroundings
 from daemon.isolation.values import Begin, decode_answer, encode, encode_arguments
 from orderferry import Clock, Unavailable, Unsure
 
 log = structlog.get_logger("orderferry.isolation")
 
 CHANGING = frozenset({"add_order", "set_status", "set_payment", "set_tracking", "send_mail", "login"})
+LAST_BREATH = 0.5  # between the end of a child's stream and its own
 CALM = 60.0  # a child that lived so long is counted as healthy again
 
 Tell = Callable[[str], Awaitable[None]]
@@ -42,8 +44,8 @@ class _Run(Struct):
 class Keeper:
     """One account's child.
 
-    `serve` and `hear` answer what the child asks back, `line` gets what it prints, `tell` a sentence each time that it
-    had to be ended or has ended. `dropped` is called when a child is gone, with whatever it had in hand.
+    `surroundings` answer what the child asks back, `line` gets what it prints, `tell` a sentence each time that it had
+    to be ended or has ended.
     """
 
     def __init__(
@@ -51,10 +53,8 @@ class Keeper:
         begin: Begin,
         limits: Limits,
         clock: Clock,
+        surroundings: Surroundings,
         *,
-        serve: Serve,
-        hear: Hear,
-        dropped: Callable[[], None],
         line: Callable[[str], object],
         tell: Tell,
         draw: Callable[[], float] = random.random,
@@ -62,9 +62,7 @@ class Keeper:
         self._begin = begin
         self._limits = limits
         self._clock = clock
-        self._serve = serve
-        self._hear = hear
-        self._dropped = dropped
+        self._surroundings = surroundings
         self._line = line
         self._tell = tell
         self._draw = draw
@@ -139,7 +137,7 @@ class Keeper:
     async def _start(self) -> _Run:
         ours, theirs = socket.socketpair()
         process: Process | None = None
-        peer = Peer(self._serve, self._hear, patience=self._limits.patience)
+        peer = Peer(self._surroundings.serve, self._surroundings.hear, patience=self._limits.patience)
         try:
             with theirs:
                 process = Process.start(theirs.fileno(), self._line)
@@ -161,7 +159,8 @@ class Keeper:
             if not isinstance(error, Exception):
                 raise
             text = f"no answer in {self._limits.start:g} s" if isinstance(error, TimeoutError) else str(error)
-            await self._failed(f"it can't be started: {text}")
+            self._set_pause(f"it can't be started: {text}")
+            await self._report()
             raise Unavailable(f"its plugin can't be started: {text}", retry_after=self._pause()) from error
         run = self._run = _Run(process, peer, self._clock.monotonic())
         self._watching = asyncio.create_task(self._watch(run))
@@ -175,17 +174,12 @@ class Keeper:
         try:
             ends: set[asyncio.Future[Any]] = {pinging, run.peer.gone, run.peer.stuck, run.process.exited}
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            if run.peer.gone.done() and not (pinging.done() or run.peer.stuck.done()):
-                # its stream ends before it does: how it ended says more
-                await asyncio.wait({run.process.exited}, timeout=self._limits.end)
             if pinging.done():
                 why = pinging.result()
             elif run.peer.stuck.done():
                 why = run.peer.stuck.result()
-            elif run.process.exited.done():
-                why = told(run.process.exited.result())
             else:
-                why = run.peer.gone.result()
+                why = await self._how_it_ended(run)
         finally:
             pinging.cancel()
             run.process.kill()
@@ -193,10 +187,15 @@ class Keeper:
             if not self._closed:
                 self._set_pause(why, calm=self._clock.monotonic() - run.began > CALM)
             run.peer.end(why)
-            self._dropped()
+            self._surroundings.drop()
         await run.process.exited
         if not self._closed:
-            await self._failed(why, counted=True)
+            await self._report()
+
+    async def _how_it_ended(self, run: _Run) -> str:
+        """Its stream ends before it does, and how it ended says more than that."""
+        await asyncio.wait({run.process.exited}, timeout=LAST_BREATH)
+        return told(run.process.exited.result()) if run.process.exited.done() else run.peer.gone.result()
 
     async def _ping(self, peer: Peer) -> str:
         """Asks again and again for a sign of life; answers what is wrong once there is none."""
@@ -214,10 +213,9 @@ class Keeper:
         self._not_before = self._clock.monotonic() + longest * (0.75 + self._draw() / 2)
         self._why = why
 
-    async def _failed(self, why: str, *, counted: bool = False) -> None:
-        if not counted:
-            self._set_pause(why)
-        log.warning("plugin_process_ended", account=self._begin.account, reason=why, wait=round(self._pause(), 1))
+    async def _report(self) -> None:
+        why, wait = self._why, round(self._pause(), 1)
+        log.warning("plugin_process_ended", account=self._begin.account, reason=why, wait=wait)
         with contextlib.suppress(Exception):  # a full disk: the log has it
             async with asyncio.timeout(self._limits.end):
                 await self._tell(why)

@@ -60,12 +60,18 @@ class Process:
             raise
         finally:
             os.close(writing)
-        return cls(child, reading, line)
+        try:
+            return cls(child, reading, line)
+        except OSError:  # no pidfd: an old kernel, or no descriptor left
+            os.close(reading)
+            child.kill()
+            child.wait()
+            raise
 
     def kill(self) -> None:
         """Ends it, and whatever it has started in its session, at once."""
         if not self.exited.done():
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
 
     def _ended(self) -> None:
@@ -76,8 +82,7 @@ class Process:
         self._tell(self._part)
         self._loop.remove_reader(self._output)
         os.close(self._output)
-        with contextlib.suppress(ProcessLookupError):  # others of its group, while its number can't be another's yet
-            os.killpg(self.pid, signal.SIGKILL)
+        self.kill()  # others of its group; until it is waited for, its number can't be another's
         self.exited.set_result(self._child.wait())
 
     def _read(self) -> None:
@@ -102,5 +107,5 @@ def told(status: int) -> str:
     if status == -signal.SIGKILL:
         return "it was killed from outside, perhaps because the machine's memory was full"
     if status < 0:
-        return f"it crashed ({signal.Signals(-status).name})"
+        return f"it crashed (signal {-status}, {signal.strsignal(-status)})"
     return f"it ended by itself with status {status}"

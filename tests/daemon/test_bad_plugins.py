@@ -34,7 +34,7 @@ HARMLESS = ("answers_wrong_parts", "floods_the_log", "spawns_tasks", "stops_the_
 ENDED = {  # its process is, and why
     "blocks": "it was blocked for",
     "ends_the_process": "it ended by itself with status 3",
-    "crashes": "it crashed (SIGSEGV)",
+    "crashes": "it crashed (signal 11",
 }
 BOTH = [(how, isolation) for how in (*NAMED, *HARMLESS) for isolation in Isolation]
 APART = [(how, Isolation.PROCESS) for how in (*ENDED, "eats_memory", "prints_a_flood")]
