@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Struct
@@ -18,6 +18,7 @@ from daemon.core.maps import Maps, Methods
 from daemon.core.routing import MAIL, Sync
 from daemon.core.thanking import Letters
 from daemon.core.ticking import IMMEDIATE
+from daemon.isolation.limits import Isolation
 from daemon.secret_sources import WrongValueError
 from daemon.toml_lines import KeyPath
 from daemon.toml_values import TableReader, closest, quoted, seen, shown
@@ -51,8 +52,10 @@ class AccountSettings(Struct, frozen=True, kw_only=True):
     unanswered order is looked for before it may be sent again. `forward_since` is in UTC: orders bought earlier are
     shown, but not forwarded by themselves. `fetch` says whether orders are fetched by themselves, `fetched_status`
     which of the hub's statuses they get (None: that of every new order), `sync` how often the account is told changes,
-    `thank_you` whether its buyers get a mail. `letters` are the mail account's own. An
-    import has no `platform`, and none of what only a platform can be asked.
+    `thank_you` whether its buyers get a mail. `letters` are the mail account's own.
+    `isolation` says where the plugin runs (None: as its origin asks for), `memory_mib` (0: no limit) and `open_files`
+    what it may take in a process of its own. An import has no `platform`, and none of what only a platform can be
+    asked.
     """
 
     name: str
@@ -75,6 +78,9 @@ class AccountSettings(Struct, frozen=True, kw_only=True):
     folder: Path | None = None
     mapping: Path | None = None
     watch_every: Duration = WATCH_EVERY
+    isolation: Isolation | None = None
+    memory_mib: Annotated[int, msgspec.Meta(ge=0, le=1_048_576)] = 1024
+    open_files: Annotated[int, msgspec.Meta(ge=64, le=65_536)] = 256
 
     @property
     def maps(self) -> Maps:
@@ -93,6 +99,8 @@ SECTIONS: Mapping[str, Role] = MappingProxyType(
     {"marketplaces": Role.MARKETPLACE, "shops": Role.SHOP, "imports": Role.IMPORT}
 )
 
+_ISOLATION = ("isolation", "memory_mib", "open_files")
+
 COMMON_KEYS: Mapping[Role, tuple[str, ...]] = MappingProxyType(
     {
         Role.MARKETPLACE: (
@@ -103,6 +111,7 @@ COMMON_KEYS: Mapping[Role, tuple[str, ...]] = MappingProxyType(
             "forward_marketplace_stock",
             "forward_since",
             "thank_you",
+            *_ISOLATION,
         ),
         Role.SHOP: (
             "platform",
@@ -116,9 +125,10 @@ COMMON_KEYS: Mapping[Role, tuple[str, ...]] = MappingProxyType(
             "settle",
             "forward",
             "thank_you",
+            *_ISOLATION,
         ),
         Role.IMPORT: ("folder", "mapping", "watch_every", "forward_since"),
-        Role.MAIL: ("platform",),
+        Role.MAIL: ("platform", *_ISOLATION),
     }
 )
 """The keys that every account of a role has; all others are its platform's own."""

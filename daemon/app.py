@@ -20,6 +20,7 @@ from daemon.activation import handed_over
 from daemon.clock import SystemClock
 from daemon.companions import Companion, Companions, ended
 from daemon.config import Config, ConfigError, load
+from daemon.contained import ContainedLoop, end_strays
 from daemon.control.listening import SocketError
 from daemon.control.port import OpenPort
 from daemon.control.server import ControlServer
@@ -28,6 +29,7 @@ from daemon.core.blocking import Culprit
 from daemon.core.journal import Entry, Kind
 from daemon.dispatcher import DRAIN, Dispatcher
 from daemon.events import Feed
+from daemon.flooding import LimitedLog
 from daemon.heartbeat import Heartbeat
 from daemon.hooks import Catalogue, Hooks, discover
 from daemon.hub import Hub
@@ -108,7 +110,7 @@ class Daemon:
         self._closing.push_async_callback(reader.close)
         prefix = forwarding.prefix(store.installation)
         tokens = TokenFiles(vault, data_dir)
-        opener = Opener(self._catalogue.platforms, self._hooks, tokens, self._clock, prefix, meter=self._metrics.meter)
+        opener = Opener(self._catalogue, self._hooks, tokens, self._clock, prefix, meter=self._metrics.meter)
         self._closing.push_async_callback(opener.close)
         rounds = self._rounds = Rounds(
             store,
@@ -118,6 +120,7 @@ class Daemon:
             publish=self._publish,
             meter=self._metrics,
         )
+        opener.journal = rounds
         living = Liveness(self.notifier, self._clock, store=store, rounds=rounds, accounts=self._accounts)
         self._closing.push_async_callback(ended, asyncio.create_task(living.run()))
         self._alarms = Alarms(self._accounts, rounds, reader, self._clock, prefix)
@@ -337,7 +340,8 @@ def run(config: Path, *, log_format: str = "json", restored: bool = False) -> in
     daemon = Daemon(
         settings, catalogue, SystemClock(), restored=restored, log_format=log_format, notifier=notifier, sock=sock
     )
-    return asyncio.run(_run(daemon))
+    with asyncio.Runner(loop_factory=lambda: ContainedLoop(LimitedLog(log, SystemClock()))) as runner:
+        return runner.run(_run(daemon))
 
 
 async def _run(daemon: Daemon) -> int:
@@ -365,6 +369,10 @@ async def _run(daemon: Daemon) -> int:
         await daemon.stop()
         daemon.heartbeat.stop()
     log.info("stopped")
+    if left := await end_strays():
+        log.warning("tasks_left_behind", count=left, reason="a plugin's own tasks ignore that the program ends")
+        sys.stderr.flush()
+        os._exit(code)  # all is on disk; asyncio would wait for them for ever
     return code
 
 

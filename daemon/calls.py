@@ -25,6 +25,7 @@ class Calls:
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._by_task: dict[asyncio.Task[Any] | None, Call] = {}  # what a task answers is its own matter
+        self._lent: dict[asyncio.Task[Any] | None, Call] = {}  # likewise
 
     @contextmanager
     def under_way(self, account: str, hook: str) -> Iterator[None]:
@@ -39,10 +40,20 @@ class Calls:
         finally:
             self._by_task.pop(task, None)
 
+    @contextmanager
+    def lent(self, account: str, hook: str) -> Iterator[None]:
+        """Around the plugin's own part of a call, in the task of its own that runs it, however long that lives."""
+        task = asyncio.current_task()
+        self._lent[task] = Call(account=account, hook=hook, since=self._monotonic())
+        try:
+            yield
+        finally:
+            self._lent.pop(task, None)
+
     def all(self) -> Sequence[Call]:
         """All of them now."""
         return list(self._by_task.values())
 
     def of(self, task: asyncio.Task[Any] | None) -> Call | None:
-        """The one that this task makes."""
-        return self._by_task.get(task)
+        """The one that this task makes, or carries out."""
+        return self._lent.get(task) or self._by_task.get(task)

@@ -7,15 +7,21 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import pluggy
+import structlog
 from msgspec import Struct
 
 from daemon.calls import Calls
+from daemon.contained import contained
+from daemon.core.answers import checked
+from daemon.isolation.remote import Remote
 from daemon.plugin_list import GROUP, Offer, PluginSettings, offer, refusal
 from orderferry import platform as contract
 from orderferry.capability import Capability
 from orderferry.hooks import PROJECT
 from orderferry.loading import disagreements
 from orderferry.platform import AnyPlatform, Platform
+
+log = structlog.get_logger("orderferry.hooks")
 
 BUILT_IN_ALONE = PluginSettings()
 
@@ -42,6 +48,10 @@ class Catalogue(Struct, frozen=True, kw_only=True):
 
     platforms: Mapping[str, type[AnyPlatform]]
     plugins: tuple[Plugin, ...] = ()
+
+    def is_strange(self, platform: str) -> bool:
+        """Whether it came with another distribution than the program's own."""
+        return any(platform in plugin.platforms and not plugin.offer.built_in for plugin in self.plugins)
 
     @property
     def refused(self) -> tuple[Refused, ...]:
@@ -145,18 +155,23 @@ class Hooks:
         return dict(self._platforms)
 
     async def ask(self, name: str, hook: str, **arguments: Any) -> Any:  # each hook has its own arguments and answer
-        """Asks one account, and no other, for one hook."""
+        """Asks one account, and no other, for one hook; raises `PluginBugError` where the answer is not the hook's."""
         asked = self._platforms[name]
         others = [platform for platform in self._platforms.values() if platform is not asked]
         caller = self._manager.subset_hook_caller(hook, others)
         implementations = caller.get_hookimpls()
         if len(implementations) != 1 or implementations[0].plugin is not asked:
             raise LookupError(f"{name} has no {hook}")
-        try:
+        if isinstance(asked, Remote):
             with self.calls.under_way(name, hook):
                 return await caller(**arguments)
-        except SystemExit as error:
-            raise RuntimeError("the plugin wanted to end the program") from error
+
+        async def run() -> Any:  # as the hook answers
+            with self.calls.lent(name, hook):
+                return await caller(**arguments)
+
+        with self.calls.under_way(name, hook):
+            return checked(hook, await contained(name, run, log))
 
 
 def effective(platform: AnyPlatform, missing: Mapping[str, str]) -> Capability:

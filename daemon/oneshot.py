@@ -207,7 +207,7 @@ def open_accounts(config: Config, catalogue: Catalogue, vault: Vault | None = No
     mark = data_dir / MARK
     installation = mark.read_text(encoding="ascii").strip() if mark.exists() else "unborn"
     prefix = forwarding.prefix(installation)
-    return Opener(catalogue.platforms, hooks, TokenFiles(vault, data_dir), clock, prefix), hooks
+    return Opener(catalogue, hooks, TokenFiles(vault, data_dir), clock, prefix), hooks
 
 
 def _resume(config: Config, account: str) -> None:

@@ -16,7 +16,7 @@ import structlog
 
 from daemon.accounts import Accounts, AccountState, tell_turn
 from daemon.core.journal import Kind
-from daemon.core.retry import Failure, classify, told
+from daemon.core.retry import Failure, PluginBugError, classify, told
 from daemon.map_check import check_maps
 from daemon.receive import Counts, unpack
 from daemon.round import Rounds
@@ -28,6 +28,8 @@ log = structlog.get_logger("orderferry.poller")
 FETCH_LIMIT = 300.0
 CHECK_LIMIT = 60.0
 JITTER = 0.1
+PATIENT_PAGES = 200  # in a row without anything new; each one more is asked for after FRUITLESS_PAUSE seconds
+FRUITLESS_PAUSE = 1.0
 NEVER = timedelta(days=1)  # nothing is due: only the bell ends the rest
 
 
@@ -178,13 +180,21 @@ class Poller:
         """Page after page to the end; False where the account may not be asked any further."""
         reaches_back = since is not None
         storing: asyncio.Task[Counts] | None = None
-        more = True
+        more, fruitless, brought = True, 0, 0
         try:
             while more:
                 page = await self._ask(cursor, since)
                 await self._stored(storing, total)
                 storing = asyncio.create_task(self._store(page, keeps_place=reaches_back))
+                if page.more and page.cursor == cursor:
+                    raise PluginBugError(
+                        "its page says that there is more, but its cursor leads to the same page again"
+                    )
+                brought, before = total.new + total.changed + total.malformed, brought
+                fruitless = fruitless + 1 if brought == before else 0
                 cursor, since, more = page.cursor, None, page.more
+                if more and fruitless > PATIENT_PAGES:
+                    await self._clock.sleep(FRUITLESS_PAUSE)
                 if not self._accounts.may_ask(self.state):
                     break
             await self._stored(storing, total)
@@ -200,7 +210,7 @@ class Poller:
         try:
             async with asyncio.timeout(FETCH_LIMIT):
                 asked = self._accounts.hooks.ask(self.state.name, "fetch_orders", cursor=cursor, since=since)
-                page = _page(await asked)
+                page: Page = await asked
         except Exception as error:
             await self._turn(told(classify(error, sent=False), None), probe=probe)
             raise
@@ -270,10 +280,3 @@ class Poller:
             done=done,
             error=error,
         )
-
-
-def _page(answer: object) -> Page:
-    """A plugin's answer, checked to be a page: without its cursor the account would begin from the start again."""
-    if isinstance(answer, Page) and isinstance(answer.cursor, str):
-        return answer
-    raise TypeError(f"the plugin answered a {type(answer).__name__} instead of a Page with a cursor")

@@ -52,4 +52,5 @@ def _alike(before: Mapping[str, AccountSettings], now: AccountSettings) -> bool:
     """Whether the account still speaks to its platform in the same way: then nothing has to be opened anew."""
     was = before[now.name]
     same = (was.platform, was.role, was.settings) == (now.platform, now.role, now.settings)
+    same = same and (was.isolation, was.memory_mib, was.open_files) == (now.isolation, now.memory_mib, now.open_files)
     return same and now.role is not Role.IMPORT  # whose folder may be another one now

@@ -324,4 +324,4 @@ class Page(Value, frozen=True, kw_only=True):
     sweep: bool = False
 
     def __post_init__(self) -> None:
-        """A cursor may be of any length."""
+        """A cursor may be longer than other texts: up to 1 MiB."""

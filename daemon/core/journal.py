@@ -56,6 +56,7 @@ class Kind(StrEnum):
     ACCOUNT_RESUMED = "account_resumed"  # uid
     ACCOUNT_REFUSED = "account_refused"  # reason: its plugin can't be started
     PLUGIN_BLOCKED = "plugin_blocked"  # plugin seconds: its code kept everything else waiting
+    PLUGIN_ENDED = "plugin_ended"  # platform reason: its process, which is started anew
     FETCHED = "fetched"  # new changed malformed uid: only where there was something, or a person asked
     IMPORTED = "imported"  # new changed same malformed uid (no uid: from a watched folder)
 

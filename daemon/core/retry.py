@@ -47,6 +47,14 @@ class AlreadyThereError(Exception):
     """The shop has an order of this purchase that is not ours; nothing was sent."""
 
 
+class PluginBugError(Exception):
+    """A bug of the plugin, said in a few words without any of its data; `detail` is where it happened, if known."""
+
+    def __init__(self, message: str, detail: str | None = None) -> None:
+        super().__init__(message)
+        self.detail = detail
+
+
 class Failure(Struct, frozen=True, kw_only=True):
     """A failed hook call as a value; `detail` is a traceback where a plugin has a bug."""
 
@@ -83,11 +91,18 @@ def classify(error: BaseException, *, sent: bool) -> Failure:
             return Failure(cause=cause, message="the plugin did not come back in time")
         case _:
             # an unknown error says nothing about whether its request was applied, so for a change it is a doubt too
-            where = traceback.extract_tb(error.__traceback__)[-1:]
-            place = f" in {where[0].name}, line {where[0].lineno}" if where else ""
-            detail = "".join(traceback.format_tb(error.__traceback__))[-4000:]
-            message = f"a bug of the plugin: {type(error).__name__}{place}"
-            return Failure(cause=Cause.BUG, message=message, detail=detail)
+            bug = bug_of(error)
+            return Failure(cause=Cause.BUG, message=f"a bug of the plugin: {bug}", detail=bug.detail)
+
+
+def bug_of(error: BaseException) -> PluginBugError:
+    """Any error as a bug of the plugin: its type and place, and never its text, which may hold a buyer's data."""
+    if isinstance(error, PluginBugError):
+        return error
+    where = traceback.extract_tb(error.__traceback__)[-1:]
+    place = f" in {where[0].name}, line {where[0].lineno}" if where else ""
+    detail = "".join(traceback.format_tb(error.__traceback__))[-4000:]
+    return PluginBugError(f"{type(error).__name__}{place}", detail)
 
 
 def told(failure: Failure, order: Order | None) -> Failure:

@@ -304,6 +304,9 @@ _SENTENCES: Mapping[Kind, Callable[[_Row], str]] = {
     Kind.ACCOUNT_RESUMED: lambda row: f"{_capital(row.who or 'somebody')} let {row.account} go on",
     Kind.ACCOUNT_REFUSED: lambda row: f"{row.subject} could not be started{row.why('reason')}",
     Kind.PLUGIN_BLOCKED: _plugin_blocked,
+    Kind.PLUGIN_ENDED: lambda row: (
+        f"The process of {row.account}'s plugin ended{row.why('reason')}. It is started anew"
+    ),
     Kind.FETCHED: _fetched,
     Kind.IMPORTED: _imported,
     Kind.DAEMON_STARTED: lambda row: f"The daemon started{row.why('version', ', version ')}{_in_doubt(row)}",

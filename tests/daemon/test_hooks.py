@@ -9,6 +9,7 @@ from typing import Any, ClassVar, cast
 
 import pytest
 
+from daemon.core.retry import PluginBugError
 from daemon.hooks import Catalogue, Hooks, discover, effective
 from daemon.plugin_list import PluginSettings
 from orderferry import Capability, CheckReport, Page, Platform, Register, Role, Settings, hookimpl
@@ -143,6 +144,7 @@ def test_the_built_in_platforms_come_by_the_same_door() -> None:
     catalogue = discover()
     assert catalogue.platforms.keys() >= {"allegro", "woocommerce"}
     assert catalogue.refused == ()
+    assert not any(map(catalogue.is_strange, catalogue.platforms))
     assert {entry.name for entry in entry_points(group="orderferry")} >= {"allegro", "woocommerce"}
 
 
@@ -185,7 +187,7 @@ async def test_a_plugin_that_ends_the_program_is_an_error_of_its_own(
 ) -> None:
     hooks, one, _ = asked
     one.then("check", SystemExit(1))
-    with pytest.raises(RuntimeError, match="wanted to end the program"):
+    with pytest.raises(PluginBugError, match="would have ended the program"):
         await hooks.ask("one", "check")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from daemon.hooks import Hooks
+from daemon.hooks import Catalogue, Hooks
 from daemon.opening import Opener
 from daemon.vault import TokenFiles
 from orderferry import Account, CheckReport, Role, Settings, Unavailable, hookimpl
@@ -40,8 +40,8 @@ class Failing(Market):
 
 
 def opener(folder: Path, hooks: Hooks) -> Opener:
-    platforms = {"fake-marketplace": Asking, "failing": Failing}
-    return Opener(platforms, hooks, TokenFiles(VAULT, folder), VirtualClock(), "ferryabcdefgh")
+    catalogue = Catalogue(platforms={"fake-marketplace": Asking, "failing": Failing})
+    return Opener(catalogue, hooks, TokenFiles(VAULT, folder), VirtualClock(), "ferryabcdefgh")
 
 
 async def test_an_account_has_what_its_platform_needs(tmp_path: Path) -> None:

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from daemon import poller
 from daemon.accounts import Health
 from daemon.views import FetchProgress
 from orderferry import Malformed, NeedsLogin, Page, Rejected, Unavailable, Unsure
+from tests.daemon.apart import until
 from tests.daemon.engine import Engine, EngineClock, order, page
 from tests.daemon.engine_platforms import Answer, MarketWorld, NoFeedShop, ShopWorld
 
@@ -332,3 +334,35 @@ async def test_a_poller_that_is_stopped_has_written_what_it_had(
     async with await Engine.open(tmp_path, clock) as again:
         assert await ids(again) == ["o-1", "o-2"]
         assert await cursor_of(again) == "c2"
+
+
+async def test_pages_that_bring_nothing_new_for_ever_are_asked_for_ever_more_slowly(
+    tmp_path: Path, clock: EngineClock, market: MarketWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poller, "PATIENT_PAGES", 3)
+    known = order(1)
+    for number in range(20):
+        market.pages[f"c{number}" if number else None] = page(known, cursor=f"c{number + 1}", more=True)
+    async with await opened(tmp_path, clock, market) as engine:
+        engine.poll()
+        asked = 0
+        for _ in range(4):
+            await until(lambda: clock.next_at is not None, "it waits")
+            assert len(market.asked("fetch_orders")) > asked
+            asked = len(market.asked("fetch_orders"))
+            await clock.advance(poller.FRUITLESS_PAUSE)
+        assert 3 < asked < 10
+        assert await ids(engine) == ["o-1"]
+
+
+async def test_more_behind_the_very_same_cursor_ends_the_fetch_and_is_told(
+    tmp_path: Path, clock: EngineClock, market: MarketWorld
+) -> None:
+    market.pages[None] = page(order(1), cursor="c1", more=True)
+    market.pages["c1"] = page(order(2), cursor="c1", more=True)
+    async with await opened(tmp_path, clock, market) as engine:
+        engine.poll()
+        await engine.settle()
+        assert market.asked("fetch_orders") == [None, "c1"]
+        assert await ids(engine) == ["o-1", "o-2"]
+        assert "leads to the same page again" in (engine.accounts["market"].problem or "")

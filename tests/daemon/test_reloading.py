@@ -12,6 +12,7 @@ from daemon.account_settings import AccountSettings
 from daemon.config import DEFAULT_STATUSES, Config, ConfigError, DaemonSettings
 from daemon.core.routing import Sync
 from daemon.core.ticking import Every
+from daemon.isolation.limits import Isolation
 from daemon.reloading import changes
 from orderferry import Duration, Role, Settings
 
@@ -60,3 +61,9 @@ def test_what_only_a_new_start_can_change_is_refused(key: str) -> None:
     new = config(daemon=replace(PLACE, **{key: Path("/elsewhere")}))
     with pytest.raises(ConfigError, match=rf"daemon\.{key}: can't be changed while the program runs"):
         changes(config(), new)
+
+
+@pytest.mark.parametrize("changed", [{"isolation": Isolation.PROCESS}, {"memory_mib": 64}, {"open_files": 99}])
+def test_a_plugin_that_is_to_run_elsewhere_is_opened_anew(changed: dict[str, Any]) -> None:
+    moved = account("moved", **changed)
+    assert changes(config(account("moved")), config(moved)).reopened == (moved,)

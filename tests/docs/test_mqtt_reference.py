@@ -75,7 +75,7 @@ def test_the_fields_of_an_event() -> None:
 
 def test_the_kinds_of_events() -> None:
     text = section("Events").partition("### Kinds")[2].partition("### ")[0]
-    assert sorted(re.findall(r"`(\w+)`", text)) == sorted([*Kind, messages.SKIPPED])
+    assert sorted(re.findall(r"`(\w+)`", text)) == sorted([*(kind.value for kind in Kind), messages.SKIPPED])
 
 
 def test_the_buyers_data() -> None:

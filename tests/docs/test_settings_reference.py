@@ -10,7 +10,7 @@ from enum import StrEnum
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import MappingProxyType, UnionType
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 import pytest
@@ -52,6 +52,7 @@ def built_in() -> dict[str, type[AnyPlatform]]:
 
 
 PLATFORMS = built_in()
+APART = {"isolation": "see below"}  # whose default is where the plugin came from
 
 
 def section(heading: str) -> str:
@@ -82,6 +83,8 @@ def words(kind: Any) -> str:
     if get_origin(kind) is Literal:
         *others, last = (f"`{json.dumps(word)}`" for word in get_args(kind))
         return f"{', '.join(others)} or {last}"
+    if get_origin(kind) is Annotated:
+        return words(get_args(kind)[0])
     if type(None) in get_args(kind):
         return words(next(part for part in get_args(kind) if part is not type(None)))
     if isinstance(kind, UnionType):
@@ -147,13 +150,14 @@ def test_the_hub_s_statuses() -> None:
     ("heading", "role"), [("marketplaces", Role.MARKETPLACE), ("shops", Role.SHOP), ("imports", Role.IMPORT)]
 )
 def test_the_keys_of_every_account_of_a_role(heading: str, role: Role) -> None:
-    expected = fields(AccountSettings, COMMON_KEYS[role], poll_every="the platform's", statuses="the platform's")
+    known = {"poll_every": "the platform's", "statuses": "the platform's", **APART}
+    expected = fields(AccountSettings, COMMON_KEYS[role], **known)
     assert documented(f"`[{heading}.NAME]`") == expected
 
 
 def test_the_keys_of_the_mail_server() -> None:
-    assert COMMON_KEYS[Role.MAIL] == ("platform",)
-    assert documented("`[mail]`") == {"platform": ("text", '`"smtp"`'), "thank_you": ("table", "")}
+    expected = fields(AccountSettings, COMMON_KEYS[Role.MAIL], platform='`"smtp"`', **APART)
+    assert documented("`[mail]`") == {**expected, "thank_you": ("table", "")}
     assert documented("`[mail.thank_you]`") == fields(ThankYouSettings)
 
 
@@ -255,9 +259,9 @@ def test_what_is_switched_off_in_the_example_shows_the_defaults(private: Path) -
         True,
     )
     replace = msgspec.structs.replace
-    market = replace(market, forward_since=None)
+    market = replace(market, forward_since=None, isolation=None)
     forward = replace(shop.forward, fields={})
-    shop = replace(shop, forward=forward, payments=Methods(), deliveries=Methods(), fetched_status=None)
+    shop = replace(shop, forward=forward, payments=Methods(), deliveries=Methods(), fetched_status=None, isolation=None)
     assert (market, shop) == plain.accounts
 
 

@@ -55,8 +55,10 @@ def flags(world: World) -> dict[str, Path]:
     (info / "entry_points.txt").write_text("[orderferry]\nslowpoke = acme_slow\n")
     (plugins / "acme_slow.py").write_text(BLOCKING)
     world.environ["PYTHONPATH"] = os.pathsep.join([str(plugins), *filter(None, [os.environ.get("PYTHONPATH")])])
+    world.settings["plugins"] = {"enabled": ["acme-slow"]}
     for name, flag in flags.items():
-        world.settings[f"marketplaces.{name}"] = {"platform": "slowpoke", "flag": str(flag), "poll_every": "0.1s"}
+        account = {"platform": "slowpoke", "flag": str(flag), "poll_every": "0.1s", "isolation": "daemon"}
+        world.settings[f"marketplaces.{name}"] = account
     world.write_config()
     return flags
 
