@@ -27,6 +27,7 @@ from daemon.hooks import Catalogue, Hooks, discover
 from daemon.hub import Hub
 from daemon.hub_reads import Facts
 from daemon.importer import Importer
+from daemon.keeper import Keeper
 from daemon.opening import Opener
 from daemon.recovery import bring_forward, recover
 from daemon.reloading import changes
@@ -34,6 +35,7 @@ from daemon.roster import Roster
 from daemon.round import FatalStoreError, Rounds
 from daemon.store.connection import FILE, StoreBusyError, StoreRefusedError
 from daemon.store.reader import Reader
+from daemon.store.sealed import SAMPLE
 from daemon.store.store import Store
 from daemon.vault import TokenFiles, Vault, VaultError
 from daemon.views import CommandError, Done
@@ -75,6 +77,8 @@ class Daemon:
         vault = Vault.open(data_dir, os.environ, create=not (data_dir / FILE).exists())
         store = self._store = await Store.open(data_dir, vault, restored=self._restored)
         self._closing.push_async_callback(store.close)
+        for (sealed,) in await store.fetch(SAMPLE):
+            vault.recognise(sealed, str(store.path))
         reader = await Reader.open(store.path, vault)
         self._closing.push_async_callback(reader.close)
         prefix = forwarding.prefix(store.installation)
@@ -125,6 +129,7 @@ class Daemon:
             clock=self._clock,
         )
         hub.reloader = self.reload
+        hub.keeper = self._keeper = Keeper(store.path, vault, rounds, self._clock, lambda: self.config.backup)
         server = ControlServer(hub, self.config.daemon.socket, log=structlog.get_logger("orderferry.control"))
         await server.start()
         self._closing.push_async_callback(server.stop)
@@ -194,7 +199,7 @@ class Daemon:
 
     def _companions_of(self) -> list[Companion]:
         """What runs beside the main job, each as its part of the settings says."""
-        return []
+        return [Companion(name="backup", settings=lambda config: config.backup, run=self._keeper.run)]
 
     async def _recover(self, store: Store, rounds: Rounds) -> int:
         # the second condition is the index's own: without it every job that there ever was would be read

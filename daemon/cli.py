@@ -1,4 +1,4 @@
-"""`orderferry`: a thin client of the control API, but for init, run, check, login, map, probe and demo.
+"""`orderferry`: a thin client of the control API, but for init, run, check, login, map, probe, demo, and keeping's.
 
 It must start fast: nothing here, nor in what it imports, may import aiohttp, msgspec, structlog, asyncio, pluggy or
 the contract. The verbs that need them import them when they are called.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import click
 
-from daemon.commands import acting, importing, reading, setting_up, starting
+from daemon.commands import acting, importing, keeping, reading, setting_up, starting
 from daemon.commands.group import EXIT_CODES, Verbs, socket_option_of_all
 
 _EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code}  {about}" for code, about in EXIT_CODES.items())
@@ -32,7 +32,7 @@ def cli() -> None:
     """Put marketplace orders into your web shop, once, and keep both in step.
 
     An ORDER is the hub's number or the marketplace's id. A daemon must be running, but for init,
-    run, check, login, map, probe and demo.
+    run, check, login, map, probe, demo, backup, restore and rekey.
     """
 
 
@@ -63,6 +63,9 @@ for _verb in (
     acting.resume,
     acting.reload,
     reading.tail,
+    keeping.backup,
+    keeping.restore,
+    keeping.rekey,
     starting.completion,
 ):
     cli.add_command(_verb)

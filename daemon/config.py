@@ -17,8 +17,9 @@ import msgspec
 import tomli
 from msgspec import Struct
 
-from daemon import thank_you
+from daemon import backup_settings, thank_you
 from daemon.account_settings import SECTIONS, AccountSettings, read_accounts, read_mail
+from daemon.backup_settings import BackupSettings
 from daemon.core.routing import MAIL
 from daemon.core.statuses import Ladder, Rules
 from daemon.paths import default_data_dir, default_socket
@@ -61,6 +62,7 @@ class Config(Struct, frozen=True, kw_only=True):
 
     path: Path
     daemon: DaemonSettings
+    backup: BackupSettings = BackupSettings()
     statuses: tuple[Status, ...]
     rules: Rules = Rules()
     accounts: tuple[AccountSettings, ...]
@@ -92,8 +94,9 @@ def load(path: Path, platforms: Mapping[str, type[AnyPlatform]], environ: Mappin
     text, mode = _read(path)
     document = _parse(path, text)
     reader = TableReader(path, line_of_each_key(text), environ)
-    reader.check_keys(document, ("daemon", "statuses", "rules", *SECTIONS, MAIL), ())
+    reader.check_keys(document, ("daemon", "backup", "statuses", "rules", *SECTIONS, MAIL), ())
     daemon = _daemon(reader, document.get("daemon", {}), environ)
+    backup = backup_settings.read(reader, document.get("backup", {}))
     statuses = _statuses(reader, document.get("statuses"))
     rules = _rules(reader, document.get("rules", {}), statuses or DEFAULT_STATUSES)
     accounts = read_accounts(reader, document, platforms, [status.key for status in statuses])
@@ -104,7 +107,15 @@ def load(path: Path, platforms: Mapping[str, type[AnyPlatform]], environ: Mappin
         raise ConfigError(tuple(sorted(reader.problems, key=lambda problem: problem.line or 0)))
     _warn(reader, accounts, others_can_read=bool(mode & (stat.S_IRGRP | stat.S_IROTH)))
     warnings = tuple(map(str, reader.warnings))
-    return Config(path=path, daemon=daemon, statuses=statuses, rules=rules, accounts=accounts, warnings=warnings)
+    return Config(
+        path=path,
+        daemon=daemon,
+        backup=backup,
+        statuses=statuses,
+        rules=rules,
+        accounts=accounts,
+        warnings=warnings,
+    )
 
 
 def _read(path: Path) -> tuple[str, int]:

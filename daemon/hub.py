@@ -13,6 +13,7 @@ from daemon.core import forwarding
 from daemon.fetching import all_at_once
 from daemon.hub_reads import HubReads
 from daemon.views import (
+    BackupProgress,
     CommandError,
     Done,
     FetchProgress,
@@ -44,6 +45,10 @@ class Hub(HubReads):
         chosen = names or [name for name in self._pollers if self._accounts[name].settings.role is not Role.MAIL]
         async for line in all_at_once(self._pollers[name].fetch_now(uid, since) for name in chosen):
             yield line
+
+    def backup(self, uid: int) -> AsyncIterator[BackupProgress]:
+        """Makes a backup now."""
+        return self.keeper.make(uid)
 
     async def import_orders(
         self,

@@ -20,6 +20,7 @@ from daemon.core.routing import State, functions
 from daemon.events import Feed
 from daemon.fetching import Fetching
 from daemon.importer import Importer
+from daemon.keeper import Keeper
 from daemon.round import Rounds
 from daemon.store.case import when
 from daemon.store.reader import Filter, Reader
@@ -53,6 +54,8 @@ class Facts(Struct, frozen=True, kw_only=True):
 
 class HubReads:
     """The reading half of `daemon.control.hub.Hub`."""
+
+    keeper: Keeper
 
     def __init__(
         self,
@@ -99,6 +102,7 @@ class HubReads:
                 problems.append(f"{unfinished} jobs wait for {name}, which is no longer in {self._config.path.name}")
         if malformed:
             problems.append(f"{malformed} orders could not be read: `orderferry jobs --state parked` shows them")
+        problems += self.keeper.problems
         return StatusView(
             version=self._facts.version,
             health="degraded" if self._rounds.degraded else "ok",

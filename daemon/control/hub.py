@@ -10,6 +10,7 @@ from typing import Protocol
 from daemon.core.journal import Entry
 from daemon.views import (
     AccountView,
+    BackupProgress,
     ChoiceView,
     Done,
     FetchProgress,
@@ -62,6 +63,9 @@ class Hub(Protocol):
 
     def fetch(self, names: Sequence[str], uid: int, since: datetime | None = None) -> AsyncIterator[FetchProgress]:
         """Fetches now from these accounts, or from all for none; yields progress until each is done."""
+
+    def backup(self, uid: int) -> AsyncIterator[BackupProgress]:
+        """Makes a backup in the folder of the settings; yields how far it is, and at last where it stands."""
 
     async def reload(self, uid: int) -> Done: ...
     async def import_orders(

@@ -61,6 +61,10 @@ class Kind(StrEnum):
     SETTINGS_RELOADED = "settings_reloaded"  # changes uid
     STORE_DEGRADED = "store_degraded"  # error
     STORE_RECOVERED = "store_recovered"
+    STORE_RESTORED = "store_restored"  # file: a backup was put back
+    KEY_CHANGED = "key_changed"  # was key (their ids)
+    BACKUP_MADE = "backup_made"  # file orders uid (no uid: by itself)
+    BACKUP_FAILED = "backup_failed"  # reason
 
 
 class Entry(Struct, frozen=True, kw_only=True):

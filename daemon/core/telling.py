@@ -298,6 +298,14 @@ _SENTENCES: Mapping[Kind, Callable[[_Row], str]] = {
     ),
     Kind.STORE_DEGRADED: lambda row: f"The store could not be written{row.why('error')}. Nothing was sent meanwhile",
     Kind.STORE_RECOVERED: lambda _row: "The store can be written again",
+    Kind.STORE_RESTORED: lambda row: (
+        f"A backup was put back{row.why('file')}. Whatever it may have forgotten is looked up before it is sent"
+    ),
+    Kind.KEY_CHANGED: lambda row: f"All that is sealed was sealed anew{row.why('key', ' with the key ')}",
+    Kind.BACKUP_MADE: lambda row: (
+        f"A backup was made{f' for {row.who}' if row.who else ''}{row.why('file')}{row.why('orders', ', orders: ')}"
+    ),
+    Kind.BACKUP_FAILED: lambda row: f"Something is wrong with the backups{row.why('reason')}",
 }
 
 
