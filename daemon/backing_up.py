@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -131,7 +131,7 @@ def _of_age(path: Path, now: datetime) -> bool:
     return bool(backups.outdated([path.name], timedelta(0), now)) and path.name.startswith("orders-replaced-")
 
 
-def offline(config: Config, environ: dict[str, str], now: datetime) -> Backup:
+def offline(config: Config, environ: Mapping[str, str], now: datetime) -> Backup:
     """Makes a backup while no daemon runs; raises `BackupError`, `StoreBusyError` and `VaultError`."""
     data_dir, settings = config.daemon.data_dir, config.backup
     if not (data_dir / FILE).exists():

@@ -1,4 +1,4 @@
-"""`orderferry`: a thin client of the control API, but for init, run, check, login, map, probe, demo, and keeping's.
+"""`orderferry`: a thin client of the control API, but for the verbs that are the program itself.
 
 It must start fast: nothing here, nor in what it imports, may import aiohttp, msgspec, structlog, asyncio, pluggy or
 the contract. The verbs that need them import them when they are called.

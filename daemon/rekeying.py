@@ -192,7 +192,7 @@ def _seal_store(data_dir: Path, vault: Vault, plan: Plan, tell: Callable[[int, i
         total = left_to_seal(connection, vault)
         done = reseal(connection, vault, lambda count: tell(count, total))
         connection.execute(
-            "insert into journal (id, at, kind, data) select coalesce(max(id), 0) + 1, ?1, ?2, ?3 from journal"
+            "insert into journal (id, at, kind, data) select (select coalesce(max(id), 0) + 1 from journal), ?1, ?2, ?3"
             " where not exists (select 1 from journal where kind = ?2 and data = ?3)",
             (time.time_ns() // 1_000_000, Kind.KEY_CHANGED.value, f'{{"was":"{plan.was}","key":"{plan.key_id}"}}'),
         )

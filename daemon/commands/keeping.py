@@ -170,7 +170,7 @@ def _restoring(plan: restoring.Plan, *, say: bool) -> str:
     found = plan.contents
     if say:
         newest = (
-            "nothing in it" if found.newest is None else f"the last entry of {words.moment(found.newest.isoformat())}"
+            "nothing in it" if found.newest is None else f"the last entry of {words.when(found.newest.isoformat())}"
         )
         click.echo(f"{words.clean(plan.file)}: {found.orders} orders, {newest}, installation {found.installation}.")
         if plan.aside is not None:
@@ -236,8 +236,8 @@ def _rekeying(plan: rekeying.Plan, *, say: bool) -> str:
         click.echo(
             f"{what} ({plan.was} becomes {plan.key_id}): {plan.values} values of the store, the tokens of "
             f"{len(plan.tokens)} accounts, {len(plan.copies)} backups and kept copies.\n"
-            f"Backups that stand elsewhere keep needing the key {plan.was}: put a copy of it beside them first, or make\n"
-            "new ones afterwards."
+            f"Backups that stand elsewhere go on needing the key {plan.was}: keep a copy of it for them, or make new\n"
+            "ones afterwards and delete them."
         )
     return "Change the key?"
 
