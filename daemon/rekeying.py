@@ -21,7 +21,7 @@ from msgspec import Struct
 from daemon.core import backups
 from daemon.core.journal import Kind
 from daemon.store.connection import FILE, SETTINGS, Lock, prepare
-from daemon.store.copies import sync
+from daemon.store.copies import reading, sync
 from daemon.store.sealed import SAMPLE, left_to_seal, reseal
 from daemon.vault import (
     CREDENTIAL,
@@ -172,7 +172,7 @@ def _count(store: Path, vault: Vault) -> int:
     """How many values are to be sealed; raises `VaultError` where these keys are not those of the store."""
     if not store.exists():
         return 0
-    with closing(sqlite3.connect(f"{store.as_uri()}?mode=ro", uri=True)) as connection:
+    with closing(reading(store)) as connection:
         for (sealed,) in connection.execute(SAMPLE):
             vault.recognise(sealed, str(store))
         return left_to_seal(connection, vault)
@@ -217,7 +217,7 @@ def _seal_copy(path: Path, vault: Vault) -> bool:
     """Seals a copy of its own anew and puts it in the place of the old one; False where some of it can't be opened."""
     if path.with_name(f"{path.name}-wal").exists():  # a damaged store that was put aside with its newest part
         return False
-    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+    with closing(reading(path)) as connection:
         if not left_to_seal(connection, vault):
             return True
     draft, state = path.with_name(f"{path.name}.new"), path.stat()

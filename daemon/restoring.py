@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
@@ -22,7 +22,7 @@ from daemon.backing_up import BackupError, check_room, needed
 from daemon.core import backups
 from daemon.core.journal import Kind
 from daemon.store.connection import FILE, MARK, RESTORING, SETTINGS, Lock, mark_installation, see, take_back
-from daemon.store.copies import Contents, CopyError, contents, sync
+from daemon.store.copies import Contents, CopyError, contents, reading, sync
 from daemon.store.sealed import reseal
 from daemon.vault import OtherKeyError, Vault, VaultError, replace_file
 
@@ -108,6 +108,8 @@ def _fetch(file: Path, draft: Path, vault: Vault) -> Contents:
         raise RestoreError(f"there is no file {file}")
     for part in _PARTS:
         _beside(draft, part).unlink(missing_ok=True)
+    for left in draft.parent.glob(f"{RESTORING}.*.new"):  # by a process that was killed while it wrote the mark
+        left.unlink()
     try:
         check_room(draft.parent, needed(file))
         for part in ("", "-wal"):  # a copied folder may have newer data beside the store
@@ -142,7 +144,8 @@ def _plan(data_dir: Path, file: Path, found: Contents, now: datetime) -> Plan:
     present = data_dir / FILE
     aside = _begun(data_dir)
     if any(_beside(present, part).exists() for part in _PARTS) and (aside is None or aside.exists()):
-        aside = data_dir / backups.replaced_name(now)
+        taken = {path.name for path in data_dir.iterdir()}
+        aside = data_dir / backups.free_name(now, taken, backups.replaced_name)
     return Plan(
         file=file,
         contents=found,
@@ -163,7 +166,7 @@ def _begun(data_dir: Path) -> Path | None:
 
 def _whole(store: Path) -> bool:
     try:
-        with closing(sqlite3.connect(f"{store.as_uri()}?mode=ro", uri=True)) as connection:
+        with closing(reading(store)) as connection:
             return bool(connection.execute("pragma quick_check(1)").fetchall() == [("ok",)])
     except sqlite3.Error:
         return False
@@ -194,7 +197,7 @@ def carry_erasures(present: Path, restored: Path, carriers: Sequence[Carrier] = 
     Both are whole, and nothing else has them open. May be repeated. Raises `sqlite3.Error`.
     """
     erased = 0
-    with closing(sqlite3.connect(f"{present.as_uri()}?mode=ro", uri=True)) as old, closing(_open(restored)) as new:
+    with closing(reading(present)) as old, closing(_open(restored)) as new:
         for carrier in carriers:
             new.execute("begin immediate")
             erased += carrier(old, new)
@@ -207,8 +210,8 @@ def _exchange(data_dir: Path, draft: Path, plan: Plan) -> None:
     present, marker = data_dir / FILE, data_dir / RESTORING
     replace_file(marker, f"{plan.aside.name if plan.aside else '-'}\n".encode())
     if plan.aside is not None:
-        if present.exists():
-            with suppress(sqlite3.Error), closing(_open(present)) as connection:  # a damaged one goes aside as it is
+        if present.exists() and not plan.present_is_damaged:  # a damaged one goes aside as it is
+            with closing(_open(present)) as connection:
                 connection.execute("pragma wal_checkpoint(truncate)")
         for part in _PARTS:
             if _beside(present, part).exists():

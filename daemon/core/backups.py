@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime, timedelta
 
 LONGEST = timedelta(days=14)
@@ -20,7 +20,7 @@ def name(at: datetime) -> str:
 
 def replaced_name(at: datetime) -> str:
     """The store that was put aside at this moment, in favour of a backup."""
-    return f"orders-replaced-{at.astimezone(UTC):{_FORM}}Z.db"
+    return f"orders-replaced-{name(at).removeprefix('orders-')}"
 
 
 def moment(file: str) -> datetime | None:
@@ -37,11 +37,11 @@ def made(files: Iterable[str]) -> list[datetime]:
     return sorted(at for file in files if (at := moment(file)) is not None and name(at) == file)
 
 
-def free_name(at: datetime, taken: Collection[str]) -> str:
+def free_name(at: datetime, taken: Collection[str], named: Callable[[datetime], str] = name) -> str:
     """The name for a backup of now; where one of this second is there, the next free one."""
-    while name(at) in taken:
+    while named(at) in taken:
         at += timedelta(seconds=1)
-    return name(at)
+    return named(at)
 
 
 def due(files: Iterable[str], every: timedelta, now: datetime) -> datetime:

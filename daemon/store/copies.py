@@ -67,7 +67,7 @@ def contents(path: Path, vault: Opening, halt: Callable[[], bool] = never) -> Co
     Changes nothing. Raises `CopyError`, the vault's own errors, `OSError`, and `HaltedError`.
     """
     try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)) as connection:
+        with closing(reading(path)) as connection:
             if connection.execute("pragma application_id").fetchone()[0] != APPLICATION:
                 raise CopyError("is not a store of orderferry")
             schema = connection.execute("pragma user_version").fetchone()[0]
@@ -113,6 +113,12 @@ def _carry_out(
         raise
     finally:
         connection.set_progress_handler(None, 0)
+
+
+def reading(path: Path) -> sqlite3.Connection:
+    """A connection to a store that nobody else has open, which leaves no file beside it."""
+    alone = "" if path.with_name(f"{path.name}-wal").exists() else "&immutable=1"
+    return sqlite3.connect(f"{path.as_uri()}?mode=ro{alone}", uri=True, isolation_level=None)
 
 
 def sync(path: Path) -> None:

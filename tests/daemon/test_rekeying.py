@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import sqlite3
-import sys
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytest
 
 from daemon.rekeying import Rekeyed, RekeyError, rekey
 from daemon.store import sealed
-from daemon.store.connection import FILE, StoreBusyError, Lock, prepare
-from daemon.vault import KEY_BYTES, OtherKeyError, TokenFiles, Vault, replace_file
+from daemon.store.connection import FILE, Lock, StoreBusyError, prepare
+from daemon.vault import KEY_BYTES, OtherKeyError, Vault, VaultError, replace_file
+from tests.daemon.killing import effects
 
 OLD, NEW = b"o" * KEY_BYTES, b"n" * KEY_BYTES
 ORDERS = 3
-TRACED = ("daemon/rekeying.py", "daemon/store/sealed.py", "daemon/vault.py")
 
 
 def fill(path: Path, vault: Vault) -> None:
@@ -123,55 +121,146 @@ def test_all_is_sealed_anew_and_no_byte_of_the_old_key_is_left(data: Path) -> No
     assert Vault.open(data, {}).key_id == done.key_id
 
 
-def steps(work: Callable[[], object], dies_at: int | None) -> int:
-    """How many lines of the traced files `work` runs; at line `dies_at` the process is gone, as by a kill."""
-    count = 0
-
-    def line(_frame: FrameType, event: str, _arg: object) -> Any:  # a trace function
-        nonlocal count
-        if event == "line":
-            count += 1
-            if count == dies_at:
-                os._exit(9)
-        return line
-
-    def call(frame: FrameType, _event: str, _arg: object) -> Any:  # likewise
-        return line if frame.f_code.co_filename.endswith(TRACED) else None
-
-    before = sys.gettrace()
-    sys.settrace(call)
-    try:
-        work()
-    finally:
-        sys.settrace(before)
-    return count
-
-
-def killed_at(place: int, work: Callable[[], object]) -> None:
-    child = os.fork()
-    if child == 0:
-        try:
-            steps(work, place)
-        finally:
-            os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
-
-
-SHARDS = 12
+SHARDS = 24
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))
-def test_killed_before_any_line_nothing_is_unreadable_and_the_next_call_goes_on(
+def test_killed_before_anything_that_it_does_nothing_is_unreadable_and_the_next_call_goes_on(
     template: Path, tmp_path: Path, shard: int
 ) -> None:
     counted = Path(shutil.copytree(template, tmp_path / "counted"))
-    lines = steps(lambda: change(counted), None)
-    assert lines > 300
-    for place in range(1 + shard, lines, SHARDS):
+    total = effects(lambda: change(counted))
+    assert total > SHARDS
+    for place in range(1 + shard, total + 1, SHARDS):
         data = Path(shutil.copytree(template, tmp_path / str(place)))
-        killed_at(place, lambda data=data: change(data))  # type: ignore[misc] # bound in its loop
+        effects(lambda data=data: change(data), dies_at=place)  # type: ignore[misc] # bound in its loop
         all_readable(data)
         assert change(data) is not None
         all_readable(data)
         nothing_left_of(OLD, data)
-        shutil.rmtree(data)
+
+
+def credentials(folder: Path, **keys: bytes) -> dict[str, str]:
+    """Systemd's credentials of these names, `next` for the one to come."""
+    folder.mkdir(exist_ok=True)
+    for path in folder.iterdir():
+        path.unlink()
+    names = {"key": "orderferry.key", "next": "orderferry.key.next"}
+    for name, key in keys.items():
+        (folder / names[name]).write_bytes(key)
+    return {"CREDENTIALS_DIRECTORY": str(folder)}
+
+
+def test_with_credentials_the_new_key_comes_from_the_second_one(data: Path, tmp_path: Path) -> None:
+    (data / "key").unlink()
+    with pytest.raises(RekeyError, match="--new-key-file"):
+        change(data, credentials(tmp_path / "c", key=OLD))
+    done = change(data, credentials(tmp_path / "c", key=OLD, next=NEW))
+    assert done is not None
+    assert done.replace
+    nothing_left_of(OLD, data)
+    assert not list(data.glob("key*"))
+    all_readable(data, credentials(tmp_path / "c", key=OLD, next=NEW))
+    all_readable(data, credentials(tmp_path / "c", key=NEW, next=NEW))
+    all_readable(data, credentials(tmp_path / "c", key=NEW))
+    with pytest.raises(OtherKeyError):
+        all_readable(data, credentials(tmp_path / "c", key=OLD))
+
+
+def test_with_a_credential_a_key_from_a_file_stays_at_hand_until_the_credential_is_replaced(
+    data: Path, tmp_path: Path
+) -> None:
+    (data / "key").unlink()
+    replace_file(tmp_path / "new", NEW)
+    environ = credentials(tmp_path / "c", key=OLD)
+    assert change(data, environ, new_key_file=tmp_path / "new") is not None
+    nothing_left_of(OLD, data)
+    all_readable(data, environ)
+    environ = credentials(tmp_path / "c", key=NEW)
+    all_readable(data, environ)
+    assert not (data / "key.next").exists(), "the credential has taken over"
+    all_readable(data, environ)
+
+
+def test_a_key_of_ones_own_is_taken_from_a_file_that_is_private(data: Path, tmp_path: Path) -> None:
+    replace_file(tmp_path / "new", NEW)
+    (tmp_path / "new").chmod(0o644)
+    with pytest.raises(VaultError, match="chmod 600"):
+        change(data, new_key_file=tmp_path / "new")
+    replace_file(tmp_path / "new", OLD)
+    with pytest.raises(RekeyError, match="in use already"):
+        change(data, new_key_file=tmp_path / "new")
+    replace_file(tmp_path / "new", NEW)
+    assert change(data, new_key_file=tmp_path / "new") is not None
+    assert (data / "key").read_bytes() == NEW
+
+
+def test_another_new_key_is_refused_while_a_change_is_under_way(data: Path, tmp_path: Path) -> None:
+    replace_file(data / "key.next", NEW)
+    replace_file(tmp_path / "third", b"t" * KEY_BYTES)
+    with pytest.raises(RekeyError, match="not at its end"):
+        change(data, new_key_file=tmp_path / "third")
+    plans = []
+    assert change(data, agree=lambda plan: plans.append(plan) is None) is not None
+    assert plans[0].goes_on
+    assert (data / "key").read_bytes() == NEW
+
+
+def test_who_does_not_agree_changes_nothing(data: Path) -> None:
+    assert change(data, agree=lambda _: False) is None
+    assert not (data / "key.next").exists()
+    assert (data / "key").read_bytes() == OLD
+
+
+def test_a_store_of_another_key_is_refused_before_anything_is_changed(data: Path) -> None:
+    replace_file(data / "key", NEW)
+    with pytest.raises(OtherKeyError, match=Vault(OLD).key_id):
+        change(data)
+    assert not (data / "key.next").exists()
+    assert readable(data / FILE, Vault(OLD)) == 4 * ORDERS
+
+
+def test_a_running_daemon_is_not_disturbed(data: Path) -> None:
+    lock = Lock(data)
+    try:
+        with pytest.raises(StoreBusyError):
+            change(data)
+    finally:
+        lock.release()
+
+
+def test_what_can_t_be_opened_is_left_and_told(data: Path) -> None:
+    third = Vault(b"t" * KEY_BYTES)
+    with closing(sqlite3.connect(data / FILE, isolation_level=None)) as store:
+        store.execute("update document set body = ? where order_id = 1", (third.seal(b"x", "document|1"),))
+    replace_file(data / "tokens" / "other", third.seal(b"{}", "tokens|other"))
+    damaged = data / "orders-replaced-20261121T101500Z.db"
+    damaged.write_bytes(b"no store")
+    done = change(data)
+    assert done is not None
+    assert (done.unreadable, done.values) == (1, 4 * ORDERS - 1)
+    assert (done.left, done.logins) == ((damaged,), ("other",))
+    assert damaged.read_bytes() == b"no store"
+
+
+def test_tokens_that_are_being_renewed_are_waited_for_by_the_person(data: Path) -> None:
+    held = os.open(data / "tokens" / "market.lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    with pytest.raises(RekeyError, match="logs market in"):
+        change(data)
+    all_readable(data)
+    os.close(held)
+    assert change(data) is not None
+    nothing_left_of(OLD, data)
+
+
+def test_before_the_first_start_there_are_only_tokens(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    (data / "tokens").mkdir(parents=True)
+    replace_file(data / "key", OLD)
+    replace_file(data / "tokens" / "market", Vault(OLD).seal(b"{}", "tokens|market"))
+    done = change(data)
+    assert done is not None
+    assert (done.values, done.tokens) == (0, ("market",))
+    assert not (data / FILE).exists()
+    nothing_left_of(OLD, data)
