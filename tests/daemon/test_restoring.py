@@ -54,9 +54,7 @@ def data(tmp_path: Path) -> Path:
     return data
 
 
-def put_back(
-    data: Path, file: Path | None = None, vault: Vault = VAULT, **given: Any
-) -> Restored | None:  # its own
+def put_back(data: Path, file: Path | None = None, vault: Vault = VAULT, **given: Any) -> Restored | None:  # its own
     given = {"agree": lambda _: True, **given}
     return restore(data, file or data.parent / "backup.db", vault, NOW, **given)
 
