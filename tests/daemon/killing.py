@@ -38,7 +38,7 @@ def effects(work: Callable[[], object], dies_at: int = 0) -> int:
 
         Dying.about = about
         connect = sqlite3.connect
-        sqlite3.connect = lambda *given, **named: connect(*given, **named, factory=Dying)  # type: ignore[assignment, misc] # a narrower signature
+        sqlite3.connect = lambda *given, **named: connect(*given, **named, factory=Dying)  # type: ignore[assignment] # a narrower signature
         sys.addaudithook(lambda event, _: about() if event in EFFECTS else None)
         try:
             work()

@@ -59,6 +59,17 @@ def put_back(data: Path, file: Path | None = None, vault: Vault = VAULT, **given
     return restore(data, file or data.parent / "backup.db", vault, NOW, **given)
 
 
+class Asked(list[Plan]):
+    """Notes what it is asked, and answers so."""
+
+    def __init__(self, answer: bool) -> None:
+        self.answer = answer
+
+    def __call__(self, plan: Plan) -> bool:
+        self.append(plan)
+        return self.answer
+
+
 def rows(path: Path, sql: str) -> list[Any]:  # sqlite rows
     with closing(sqlite3.connect(path)) as store:
         return store.execute(sql).fetchall()
@@ -86,9 +97,8 @@ def test_what_it_may_have_forgotten_is_in_doubt_and_the_present_store_is_kept(da
 
 
 def test_who_does_not_agree_changes_nothing(data: Path) -> None:
-    plans: list[Plan] = []
     before = (data / FILE).read_bytes()
-    assert put_back(data, agree=lambda plan: bool(plans.append(plan))) is None
+    assert put_back(data, agree=(plans := Asked(answer=False))) is None
     assert (data / FILE).read_bytes() == before
     assert {path.name for path in data.iterdir()} == {FILE, MARK, SEEN, "lock"}
     assert (plans[0].contents.orders, plans[0].present_is_damaged, plans[0].too_old) == (2, False, False)
@@ -118,8 +128,7 @@ def test_another_installation_s_only_where_one_says_so(data: Path, tmp_path: Pat
 def test_a_damaged_store_goes_aside_with_its_newest_part(data: Path) -> None:
     (data / FILE).write_bytes(b"\xff" * 9000)
     (data / f"{FILE}-wal").write_bytes(b"newest")
-    plans: list[Plan] = []
-    done = put_back(data, agree=lambda plan: plans.append(plan) is None)
+    done = put_back(data, agree=(plans := Asked(answer=True)))
     assert done is not None
     assert done.aside is not None
     assert plans[0].present_is_damaged
@@ -142,9 +151,8 @@ def test_a_copied_folder_s_newest_part_is_taken_along(data: Path, tmp_path: Path
 
 
 def test_an_old_one_is_told_to_be_old(data: Path, tmp_path: Path) -> None:
-    plans: list[Plan] = []
     old = NOW + timedelta(days=15)
-    restore(data, tmp_path / "backup.db", VAULT, old, agree=lambda plan: bool(plans.append(plan)))
+    restore(data, tmp_path / "backup.db", VAULT, old, agree=(plans := Asked(answer=False)))
     assert plans[0].too_old
 
 
