@@ -66,7 +66,7 @@ class FakeHub:
         )
 
         done = {"path": "/data/backups/orders-20261126T231500Z.db", "bytes": 98304, "orders": 12, "key_id": "0a1b2c3d"}
-        self.saving: tuple[BackupProgress, ...] = (
+        self.saving: tuple[BackupProgress | BaseException, ...] = (
             BackupProgress(percent=40),
             msgspec.convert({"percent": 100, "done": True, **done}, BackupProgress),
         )
@@ -160,6 +160,8 @@ class FakeHub:
         self._check("backup")
         self.commands.append(("backup", uid))
         for line in self.saving:
+            if isinstance(line, BaseException):
+                raise line
             yield line
 
     async def reload(self, uid: int) -> Done:
