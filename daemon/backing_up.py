@@ -75,6 +75,12 @@ def make(
     return Backup(path=folder / name, size=(folder / name).stat().st_size, key_id=vault.key_id, contents=found)
 
 
+def percent(folder: Path, whole: int) -> int:
+    """How much of a backup under way is there, by the size of its draft; the proof afterwards is the last tenth."""
+    sizes = [path.stat().st_size for path in folder.glob("orders-*.db.new")]
+    return min(90, max(sizes, default=0) * 90 // max(whole, 1))
+
+
 def needed(store: Path) -> int:
     """How many bytes a copy of this store takes at most."""
     return sum(path.stat().st_size for path in (store, store.with_name(f"{store.name}-wal")) if path.exists())
@@ -131,14 +137,17 @@ def _of_age(path: Path, now: datetime) -> bool:
     return bool(backups.outdated([path.name], timedelta(0), now)) and path.name.startswith("orders-replaced-")
 
 
-def offline(config: Config, environ: Mapping[str, str], now: datetime) -> Backup:
-    """Makes a backup while no daemon runs; raises `BackupError`, `StoreBusyError` and `VaultError`."""
+def offline(config: Config, environ: Mapping[str, str], now: datetime, halt: Callable[[], bool] = never) -> Backup:
+    """Makes a backup while no daemon runs; `halt` is asked often.
+
+    Raises `BackupError`, `StoreBusyError` and `VaultError`.
+    """
     data_dir, settings = config.daemon.data_dir, config.backup
     if not (data_dir / FILE).exists():
         raise BackupError(f"there is no store in {data_dir} yet; orderferry run makes it")
     lock = Lock(data_dir)
     try:
-        made = make(data_dir / FILE, settings, Vault.open(data_dir, environ, create=False), now)
+        made = make(data_dir / FILE, settings, Vault.open(data_dir, environ, create=False), now, halt)
         clear(data_dir / FILE, settings, now)
     finally:
         lock.release()

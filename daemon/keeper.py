@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from daemon.backing_up import Backup, BackupError, clear, make, needed
+from daemon.backing_up import Backup, BackupError, clear, make, needed, percent
 from daemon.backup_settings import BackupSettings
 from daemon.core import backups
 from daemon.core.journal import Data, Kind
@@ -80,9 +80,9 @@ class Keeper:
             raise CommandError("conflict", "a backup is being made just now; ask again in a moment")
         task = asyncio.create_task(self._make(self._settings(), uid))
         try:
-            whole = max(needed(self._store), 1)
+            folder, whole = self._settings().folder_in(self._store.parent), needed(self._store)
             while not (await asyncio.wait({task}, timeout=TELL))[0]:
-                yield BackupProgress(percent=await asyncio.to_thread(self._percent, whole))
+                yield BackupProgress(percent=await asyncio.to_thread(percent, folder, whole))
             made = task.result()
             await asyncio.to_thread(clear, self._store, self._settings(), self._clock.now())
         except BackupError as error:
@@ -99,12 +99,6 @@ class Keeper:
             orders=made.contents.orders,
             key_id=made.key_id,
         )
-
-    def _percent(self, whole: int) -> int:
-        """How much of the copy is there, by the size of the newest draft; the proof afterwards is the last tenth."""
-        folder = self._settings().folder_in(self._store.parent)
-        sizes = [path.stat().st_size for path in folder.glob("orders-*.db.new")]
-        return min(90, max(sizes, default=0) * 90 // whole)
 
     async def _make(self, settings: BackupSettings, uid: int | None) -> Backup:
         halt = threading.Event()

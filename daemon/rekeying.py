@@ -13,7 +13,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 from msgspec import Struct
@@ -32,6 +32,7 @@ from daemon.vault import (
     Vault,
     VaultError,
     credential_file,
+    forget_next,
     key_head,
     keys_to_come,
     present_key,
@@ -126,14 +127,17 @@ def _rekey(
     )
     if not agree(plan):
         return None
+    for draft in data_dir.glob(f"{KEY}.*.new"):  # left by a process that was killed
+        draft.unlink()
     if new not in coming:
         replace_file(data_dir / NEXT, new)
     values, unreadable = _seal_store(data_dir, vault, plan, tell) if store.exists() else (0, 0)
-    done, left = _seal_copies(plan.copies, vault)
+    done, left = _seal_copies(_copies(data_dir, folder), vault)  # a migration may just have left one more
     tokens, logins = _seal_tokens(TokenFiles(vault, data_dir))
     by_credential = credential_file(environ) is not None
     if not by_credential:
         _move_in(data_dir, new)
+    forget_next(data_dir, lambda key: key != new)  # of an earlier change, which this one has overtaken
     return Rekeyed(
         was=plan.was,
         key_id=plan.key_id,
@@ -201,7 +205,7 @@ def _seal_store(data_dir: Path, vault: Vault, plan: Plan, tell: Callable[[int, i
     return done.values, done.unreadable
 
 
-def _seal_copies(copies: tuple[Path, ...], vault: Vault) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+def _seal_copies(copies: list[Path], vault: Vault) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     done: list[Path] = []
     left: list[Path] = []
     for path in copies:
@@ -258,10 +262,8 @@ def _move_in(data_dir: Path, new: bytes) -> None:
     if coming.exists() and read_key(coming) == new:
         os.replace(coming, data_dir / KEY)  # noqa: PTH105 - the tests of killed processes stand in for `os`
         sync(data_dir)
-        return
-    replace_file(data_dir / KEY, new)
-    with suppress(FileNotFoundError):  # of an earlier change, which the credential has overtaken
-        coming.unlink()
+    else:
+        replace_file(data_dir / KEY, new)
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -74,8 +74,8 @@ class Vault:
         try:
             coming = keys_to_come(data_dir, environ)  # first: the change of a key ends by moving the one into the other
             present = present_key(data_dir, environ, create=create)
-            if credential_file(environ) and present in coming:  # a person has put the new one in the place of the old
-                (data_dir / NEXT).unlink(missing_ok=True)
+            if credential_file(environ):
+                forget_next(data_dir, lambda key: key == present)  # a person has put the new one in the old one's place
             return cls(*coming, present)
         except OSError as error:
             raise VaultError(f"the key can't be used: {error.strerror} ({error.filename})") from error
@@ -186,6 +186,8 @@ class TokenFiles:
         lock = os.open(self._folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for draft in self._folder.glob(f"{name}.*.new"):  # left by a process that was killed
+                draft.unlink()
             sealed = path.read_bytes()
             if sealed.startswith(self._vault.head):
                 return False
@@ -301,6 +303,13 @@ def _make_key(path: Path) -> None:
     finally:
         draft.unlink(missing_ok=True)
     _sync_folder(path.parent)
+
+
+def forget_next(data_dir: Path, needless: Callable[[bytes], bool]) -> None:
+    """Deletes the key that is to come, where it is needless; raises `VaultError` and `OSError`."""
+    with suppress(FileNotFoundError):
+        if needless(read_key(data_dir / NEXT)):
+            (data_dir / NEXT).unlink()
 
 
 def read_key(path: Path) -> bytes:

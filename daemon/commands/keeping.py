@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,7 +44,8 @@ def backup(ctx: click.Context, target: Path | None, *, config: Path, as_json: bo
     """
     from daemon.control.client import DaemonAway
 
-    if target is not None and not target.is_dir() and (target.exists() or not target.absolute().parent.is_dir()):
+    target = None if target is None else target.absolute()
+    if target is not None and not target.is_dir() and (target.exists() or not target.parent.is_dir()):
         what = "is there already" if target.exists() else "would be in a folder that is not there"
         raise Failure(f"{target} {what}; name a folder, or a new file in one")
     try:
@@ -79,13 +81,22 @@ def _by_ourselves(ctx: click.Context, config: Path) -> dict[str, Any]:
     """No daemon answers at the socket that was named, or at the usual one: it may be at that of the settings."""
     from daemon import backing_up
     from daemon.control.client import DaemonAway
+    from daemon.store.connection import FILE
 
     settings = _settings(config)
     ctx.find_root().meta[SOCKET_VARIABLE] = settings.daemon.socket
     try:
         return _by_daemon(ctx)
     except DaemonAway:
-        made = backing_up.offline(settings, os.environ, datetime.now(UTC))
+        tick = _Tick()
+        folder, store = settings.backup.folder_in(settings.daemon.data_dir), settings.daemon.data_dir / FILE
+
+        def tell() -> bool:
+            if tick.passed():
+                click.echo(f"{backing_up.percent(folder, backing_up.needed(store))} %", err=True)
+            return False
+
+        made = backing_up.offline(settings, os.environ, datetime.now(UTC), tell)
     return {"path": str(made.path), "bytes": made.size, "orders": made.contents.orders, "key_id": made.key_id}
 
 
@@ -203,12 +214,10 @@ def rekey(ctx: click.Context, *, config: Path, new_key_file: Path | None, yes: b
     _asks(as_json=as_json, yes=yes)
     settings = _settings(config)
     data_dir = settings.daemon.data_dir
-    told = datetime.now(UTC)
+    tick = _Tick()
 
     def tell(done: int, total: int) -> None:
-        nonlocal told
-        if not as_json and (datetime.now(UTC) - told).total_seconds() >= TELL:
-            told = datetime.now(UTC)
+        if tick.passed():
             click.echo(f"{done} of {total} values", err=True)
 
     done = _refusing(
@@ -261,6 +270,20 @@ def _rekeyed(done: rekeying.Rekeyed, data_dir: Path) -> None:
     else:
         click.echo(f"Keep a copy of {words.clean(data_dir / 'key')} where the backups are not; the old key is gone.")
     click.echo("Next: orderferry run")
+
+
+class _Tick:
+    """Says once a second that it is time to tell how far something is."""
+
+    def __init__(self) -> None:
+        self._told = time.monotonic()
+
+    def passed(self) -> bool:
+        now = time.monotonic()
+        if now - self._told < TELL:
+            return False
+        self._told = now
+        return True
 
 
 def _asks(*, as_json: bool, yes: bool) -> None:

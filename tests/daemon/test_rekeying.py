@@ -121,16 +121,24 @@ def test_all_is_sealed_anew_and_no_byte_of_the_old_key_is_left(data: Path) -> No
     assert Vault.open(data, {}).key_id == done.key_id
 
 
-SHARDS = 24
+SHARDS = 32
+
+
+@pytest.fixture(scope="module")
+def total(template: Path, tmp_path_factory: pytest.TempPathFactory) -> int:
+    """In how many places a change can be killed."""
+    counted = Path(shutil.copytree(template, tmp_path_factory.mktemp("counted") / "data"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sealed, "BATCH", 2)
+        places = effects(lambda: change(counted))
+    assert places > SHARDS
+    return places
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_killed_before_anything_that_it_does_nothing_is_unreadable_and_the_next_call_goes_on(
-    template: Path, tmp_path: Path, shard: int
+    template: Path, total: int, tmp_path: Path, shard: int
 ) -> None:
-    counted = Path(shutil.copytree(template, tmp_path / "counted"))
-    total = effects(lambda: change(counted))
-    assert total > SHARDS
     for place in range(1 + shard, total + 1, SHARDS):
         data = Path(shutil.copytree(template, tmp_path / str(place)))
         effects(lambda data=data: change(data), dies_at=place)  # type: ignore[misc] # bound in its loop
@@ -268,4 +276,29 @@ def test_before_the_first_start_there_are_only_tokens(tmp_path: Path) -> None:
     assert done is not None
     assert (done.values, done.tokens) == (0, ("market",))
     assert not (data / FILE).exists()
+    nothing_left_of(OLD, data)
+
+
+def test_a_key_that_was_overtaken_by_another_is_forgotten(data: Path, tmp_path: Path) -> None:
+    """First a file was given, then a credential with another key: the credential's is the one that stays."""
+    (data / "key").unlink()
+    replace_file(data / "key.next", b"t" * KEY_BYTES)
+    done = change(data, credentials(tmp_path / "c", key=OLD, next=NEW))
+    assert done is not None
+    assert done.key_id == Vault(NEW).key_id
+    assert not (data / "key.next").exists()
+    all_readable(data, credentials(tmp_path / "c", key=NEW))
+
+
+def test_a_key_to_come_outlives_a_credential_that_is_not_it(data: Path, tmp_path: Path) -> None:
+    (data / "key").unlink()
+    replace_file(data / "key.next", NEW)
+    all_readable(data, credentials(tmp_path / "c", key=OLD, next=OLD))
+    assert (data / "key.next").read_bytes() == NEW
+
+
+def test_no_draft_that_the_old_key_has_sealed_stays_behind(data: Path) -> None:
+    draft = data / "tokens" / "market.77.new"
+    draft.write_bytes(Vault(OLD).seal(b"{}", "tokens|market"))
+    assert change(data) is not None
     nothing_left_of(OLD, data)
