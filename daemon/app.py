@@ -35,7 +35,7 @@ from daemon.roster import Roster
 from daemon.round import FatalStoreError, Rounds
 from daemon.store.connection import FILE, StoreBusyError, StoreRefusedError
 from daemon.store.reader import Reader
-from daemon.store.sealed import SAMPLE
+from daemon.store.sealed import SAMPLES
 from daemon.store.store import Store
 from daemon.vault import TokenFiles, Vault, VaultError
 from daemon.views import CommandError, Done
@@ -77,8 +77,7 @@ class Daemon:
         vault = Vault.open(data_dir, os.environ, create=not (data_dir / FILE).exists())
         store = self._store = await Store.open(data_dir, vault, restored=self._restored)
         self._closing.push_async_callback(store.close)
-        for (sealed,) in await store.fetch(SAMPLE):
-            vault.recognise(sealed, str(store.path))
+        vault.prove(await store.fetch(SAMPLES))
         reader = await Reader.open(store.path, vault)
         self._closing.push_async_callback(reader.close)
         prefix = forwarding.prefix(store.installation)

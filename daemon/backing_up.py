@@ -116,15 +116,15 @@ def clear(store: Path, settings: BackupSettings, now: datetime) -> None:
 
     Raises `BackupError` where one can't be deleted.
     """
-    aside = [path for path in store.parent.glob("orders-*") if _of_age(path, now)]
-    for left in ("orders-restoring.db*", "orders-*.db.new"):  # by a process that was killed
-        aside += store.parent.glob(left)
     folder = settings.folder_in(store.parent)
-    if folder.is_dir():
-        names = {path.name for path in folder.iterdir()}
-        aside += [folder / name for name in backups.outdated(names, settings.keep, now)]
     try:
-        for path in aside:
+        old = [path for path in store.parent.glob("orders-*") if _of_age(path, now)]
+        for left in ("orders-restoring.db*", "orders-*.db.new"):  # by a process that was killed
+            old += store.parent.glob(left)
+        if folder.is_dir():
+            names = {path.name for path in folder.iterdir()}
+            old += [folder / name for name in backups.outdated(names, settings.keep, now)]
+        for path in old:
             path.unlink(missing_ok=True)
     except OSError as error:
         raise BackupError(f"the old backup {error.filename} can't be deleted ({error.strerror}); delete it") from error

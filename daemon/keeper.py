@@ -56,6 +56,7 @@ class Keeper:
 
     async def run(self, settings: BackupSettings) -> None:
         """Makes a backup whenever one is due, and deletes those that have had their day; without end."""
+        self._problem = None  # the settings may have mended it
         look = self._clock.now() + FIRST
         while True:
             while (left := look - self._clock.now()) > timedelta(0):

@@ -22,7 +22,7 @@ from daemon.core import backups
 from daemon.core.journal import Kind
 from daemon.store.connection import FILE, SETTINGS, Lock, prepare
 from daemon.store.copies import reading, sync
-from daemon.store.sealed import SAMPLE, left_to_seal, reseal
+from daemon.store.sealed import SAMPLES, left_to_seal, reseal
 from daemon.vault import (
     CREDENTIAL,
     KEY,
@@ -129,9 +129,11 @@ def _rekey(
         return None
     for draft in data_dir.glob(f"{KEY}.*.new"):  # left by a process that was killed
         draft.unlink()
+    if store.exists():
+        prepare(data_dir)
     if new not in coming:
         replace_file(data_dir / NEXT, new)
-    values, unreadable = _seal_store(data_dir, vault, plan, tell) if store.exists() else (0, 0)
+    values, unreadable = _seal_store(store, vault, plan, tell) if store.exists() else (0, 0)
     done, left = _seal_copies(_copies(data_dir, folder), vault)  # a migration may just have left one more
     tokens, logins = _seal_tokens(TokenFiles(vault, data_dir))
     by_credential = credential_file(environ) is not None
@@ -177,8 +179,7 @@ def _count(store: Path, vault: Vault) -> int:
     if not store.exists():
         return 0
     with closing(reading(store)) as connection:
-        for (sealed,) in connection.execute(SAMPLE):
-            vault.recognise(sealed, str(store))
+        vault.prove(connection.execute(SAMPLES))
         return left_to_seal(connection, vault)
 
 
@@ -190,8 +191,7 @@ def _copies(data_dir: Path, folder: Path) -> list[Path]:
     return sorted(found)
 
 
-def _seal_store(data_dir: Path, vault: Vault, plan: Plan, tell: Callable[[int, int], None]) -> tuple[int, int]:
-    path, _ = prepare(data_dir)
+def _seal_store(path: Path, vault: Vault, plan: Plan, tell: Callable[[int, int], None]) -> tuple[int, int]:
     with closing(_open(path)) as connection:
         total = left_to_seal(connection, vault)
         done = reseal(connection, vault, lambda count: tell(count, total))

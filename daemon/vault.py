@@ -14,7 +14,7 @@ import re
 import secrets
 import stat
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Self
@@ -104,13 +104,20 @@ class Vault:
             "put that key back"
         )
 
-    def recognise(self, sealed: bytes, what: str) -> None:
-        """Raises `OtherKeyError` where `what`, of which this is a value, was sealed with a key that is not at hand."""
-        if len(sealed) >= OVERHEAD and sealed[:1] == FORMAT and sealed[:5] not in self._ciphers:
-            raise OtherKeyError(
-                f"{what} was sealed with the key {sealed[1:5].hex()}, but the key in use is {self.key_id}; "
-                "put that key back"
-            )
+    def prove(self, samples: Iterable[tuple[bytes, str]]) -> None:
+        """Raises `OtherKeyError` where none of these values, each with its place, opens, and one is of another key."""
+        other = None
+        for sealed, place in samples:
+            try:
+                self.unseal(sealed, place)
+            except OtherKeyError as error:
+                other = error
+            except VaultError:  # one damaged value says nothing about the key
+                continue
+            else:
+                return
+        if other is not None:
+            raise other
 
 
 def key_head(key: bytes) -> bytes:

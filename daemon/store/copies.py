@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from daemon.store.case import when
 from daemon.store.connection import APPLICATION, newest_schema
-from daemon.store.sealed import SAMPLE
+from daemon.store.sealed import SAMPLES
 
 PATIENCE = 200_000  # steps of SQLite's machine between two looks at whether to go on
 
@@ -30,8 +30,7 @@ class HaltedError(Exception):
 class Opening(Protocol):
     """What opens the sealed values of a store."""
 
-    def recognise(self, sealed: bytes, what: str) -> None: ...
-    def unseal(self, sealed: bytes, place: str) -> bytes: ...
+    def prove(self, samples: Iterable[tuple[bytes, str]]) -> None: ...
 
 
 class Contents(Struct, frozen=True, kw_only=True):
@@ -81,16 +80,16 @@ def contents(path: Path, vault: Opening, halt: Callable[[], bool] = never) -> Co
                 raise CopyError(f"is damaged ({'no schema' if schema < 1 else faults[0][0]})")
             return _contents(connection, schema, vault)
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorname in {"SQLITE_CANTOPEN", "SQLITE_IOERR"}:
+        if _code(error) in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR}:
             raise CopyError(f"can't be read ({error})") from error
         raise CopyError(f"is damaged, or no store at all ({error})") from error
 
 
 def _contents(connection: sqlite3.Connection, schema: int, vault: Opening) -> Contents:
     meta = dict(connection.execute("select key, value from meta"))
-    for number, body in connection.execute(SAMPLE.replace("select body", "select order_id, body")):
-        vault.recognise(body, "it")
-        vault.unseal(body, f"document|{number}")
+    if "installation" not in meta:
+        raise CopyError("is damaged (it does not say of which installation it is)")
+    vault.prove(connection.execute(SAMPLES))
     last, at = connection.execute("select coalesce(max(id), 0), max(at) from journal").fetchone()
     return Contents(
         installation=meta["installation"],
@@ -108,11 +107,16 @@ def _carry_out(
     try:
         return connection.execute(sql, parameters).fetchall()
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorname == "SQLITE_INTERRUPT":
+        if _code(error) == sqlite3.SQLITE_INTERRUPT:
             raise HaltedError from None
         raise
     finally:
         connection.set_progress_handler(None, 0)
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's primary result code; 0 where the error is not SQLite's."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
 def reading(path: Path) -> sqlite3.Connection:

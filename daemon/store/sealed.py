@@ -34,8 +34,8 @@ COLUMNS = (
     Column(table="job", name="progress", place="'progress|' || id", plain=True),
 )
 
-SAMPLE = "select body from document order by order_id desc limit 1"
-"""A value by which is seen whether the key in use is that of the store; none in a store without orders."""
+SAMPLES = "select body, 'document|' || order_id from document where length(body) > 0 order by order_id desc limit 20"
+"""Values with their places, by which is seen whether the key in use is the store's; none where it has no orders."""
 
 
 class Resealing(Protocol):
@@ -86,7 +86,7 @@ def _there(connection: sqlite3.Connection) -> list[Column]:
 
 
 def _old(column: Column) -> str:
-    return f"{column.name} is not null and substr(cast({column.name} as blob), 1, 5) is not ?1"
+    return f"length({column.name}) > 0 and substr(cast({column.name} as blob), 1, 5) is not ?1"
 
 
 def _next(connection: sqlite3.Connection, column: Column, head: bytes, after: Row) -> list[Row]:

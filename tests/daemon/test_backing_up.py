@@ -78,6 +78,13 @@ async def test_one_that_this_key_can_t_open_is_none(store: Path, clock: EngineCl
     assert list((store.parent / "backups").iterdir()) == []
 
 
+async def test_one_damaged_document_is_no_reason_to_go_without(engine: Engine, store: Path, clock: EngineClock) -> None:
+    await engine.store.fetch(
+        "update document set body = x'01' || substr(body, 2, 4) || zeroblob(60) where order_id = 2"
+    )
+    assert make(store, DEFAULT, VAULT, clock.now()).contents.orders == 2
+
+
 async def test_a_folder_of_the_settings_is_never_made(store: Path, tmp_path: Path, clock: EngineClock) -> None:
     away = BackupSettings(folder=tmp_path / "away")
     with pytest.raises(BackupError, match="is its disk mounted"):

@@ -302,3 +302,11 @@ def test_no_draft_that_the_old_key_has_sealed_stays_behind(data: Path) -> None:
     draft.write_bytes(Vault(OLD).seal(b"{}", "tokens|market"))
     assert change(data) is not None
     nothing_left_of(OLD, data)
+
+
+def test_a_document_that_was_erased_is_nothing_to_seal(data: Path) -> None:
+    with closing(sqlite3.connect(data / FILE, isolation_level=None)) as store:
+        store.execute("update document set body = x'' where order_id = ?", (ORDERS,))
+    done = change(data)
+    assert done is not None
+    assert (done.values, done.unreadable) == (4 * ORDERS - 1, 0)
