@@ -21,7 +21,7 @@ from msgspec import Struct
 from daemon.backing_up import BackupError, check_room, needed
 from daemon.core import backups
 from daemon.core.journal import Kind
-from daemon.store.connection import FILE, MARK, RESTORING, SETTINGS, Lock, mark_installation, see, take_back
+from daemon.store.connection import FILE, MARK, RESTORING, SETTINGS, Lock, see, take_back
 from daemon.store.copies import Contents, CopyError, contents, reading, sync
 from daemon.store.sealed import reseal
 from daemon.vault import OtherKeyError, Vault, VaultError, replace_file
@@ -174,21 +174,28 @@ def _whole(store: Path) -> bool:
 
 def _make_ready(draft: Path, present: Path, plan: Plan, seal: Vault | None) -> int:
     """Whatever the backup may have forgotten is in doubt, and what was erased meanwhile is erased; all on disk."""
+    readable = present.exists() and not plan.present_is_damaged
     with closing(_open(draft)) as connection:
         if seal is not None:
             reseal(connection, seal)
         take_back(connection)
+        if readable:  # the epochs of an installation only grow, whichever backup comes
+            connection.execute("update meta set value = max(value + 0, ?) where key = 'epoch'", (_epoch(present) + 1,))
         connection.execute(
             "insert into journal (id, at, kind, data) select coalesce(max(id), 0) + 1, ?, ?, json_object('file', ?)"
             " from journal",
             (time.time_ns() // 1_000_000, Kind.STORE_RESTORED.value, plan.file.name),
         )
-    readable = present.exists() and not plan.present_is_damaged
     erased = carry_erasures(present, draft) if readable else 0
     with closing(_open(draft)) as connection:
         connection.execute("pragma wal_checkpoint(truncate)")
     sync(draft)
     return erased
+
+
+def _epoch(store: Path) -> int:
+    with closing(reading(store)) as connection:
+        return int(connection.execute("select value from meta where key = 'epoch'").fetchone()[0])
 
 
 def carry_erasures(present: Path, restored: Path, carriers: Sequence[Carrier] = CARRIERS) -> int:
@@ -219,7 +226,7 @@ def _exchange(data_dir: Path, draft: Path, plan: Plan) -> None:
         sync(data_dir)
     os.replace(draft, present)  # noqa: PTH105 - likewise
     sync(data_dir)
-    mark_installation(data_dir / MARK, plan.contents.installation)
+    replace_file(data_dir / MARK, f"{plan.contents.installation}\n".encode())
     see(data_dir, plan.contents.journal + 1)
     sync(data_dir)
     marker.unlink()

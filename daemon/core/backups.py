@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 LONGEST = timedelta(days=14)
 """What was erased must be gone from every backup that is older."""
 
-_NAME = re.compile(r"orders-(?:replaced-)?(\d{8}T\d{6})Z\.db(?:-wal)?")
+_NAME = re.compile(r"orders-(?:replaced-)?(\d{8}T\d{6})Z\.db(?:-wal|-shm)?")
 _FORM = "%Y%m%dT%H%M%S"
 
 

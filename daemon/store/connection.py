@@ -94,7 +94,7 @@ def prepare(data_dir: Path, *, restored: bool = False) -> tuple[Path, str]:
     finally:
         connection.close()
     if not mark.exists():
-        mark_installation(mark, installation)
+        _mark(mark, installation)
     elif mark.read_text(encoding="ascii").strip() != installation:
         raise StoreRefusedError(
             f"{path} belongs to another installation than {mark} names; put back the store that was here"
@@ -126,8 +126,7 @@ def confirm(journal_mode: str, synchronous: int) -> None:
         )
 
 
-def mark_installation(mark: Path, installation: str) -> None:
-    """Notes beside the store which installation the folder has had."""
+def _mark(mark: Path, installation: str) -> None:
     draft = mark.with_name(f"{MARK}.new")
     draft.write_text(installation + "\n", encoding="ascii")
     draft.chmod(0o600)

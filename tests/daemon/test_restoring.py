@@ -96,6 +96,14 @@ def test_what_it_may_have_forgotten_is_in_doubt_and_the_present_store_is_kept(da
     ]
 
 
+def test_the_epoch_grows_with_each_restore_whichever_backup_comes(data: Path) -> None:
+    epochs = []
+    for _ in range(3):
+        put_back(data)
+        epochs += rows(data / FILE, "select value from meta where key = 'epoch'")
+    assert epochs == [("2",), ("3",), ("4",)]
+
+
 def test_who_does_not_agree_changes_nothing(data: Path) -> None:
     before = (data / FILE).read_bytes()
     assert put_back(data, agree=(plans := Asked(answer=False))) is None

@@ -17,6 +17,8 @@ from daemon.vault import KEY_BYTES, Vault
 from tests.journeys.test_starts import content
 from tests.journeys.world import Said, World, eventually
 
+PATIENT = 60.0  # the program itself is started for each verb, also on a machine that has much to do
+
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
@@ -24,7 +26,7 @@ def mode(path: Path) -> int:
 
 async def backed_up(world: World) -> Path:
     """Makes a backup with the program; answers its file."""
-    said = await world.cli("backup", "--config", str(world.config), "--json")
+    said = await world.cli("backup", "--config", str(world.config), "--json", seconds=PATIENT)
     assert said.code == 0, said
     path = Path(said.json["path"])
     assert mode(path) == 0o600
@@ -33,7 +35,7 @@ async def backed_up(world: World) -> Path:
 
 
 async def restored(world: World, file: Path, *words: str) -> Said:
-    return await world.cli("restore", str(file), "--config", str(world.config), "--yes", *words)
+    return await world.cli("restore", str(file), "--config", str(world.config), "--yes", *words, seconds=PATIENT)
 
 
 async def test_a_backup_is_made_while_orders_flow_and_nothing_is_lost(world: World) -> None:
@@ -59,7 +61,7 @@ async def test_a_copy_goes_where_the_user_wants_it_and_the_key_is_told_apart(wor
     await world.start()
     elsewhere = world.folder / "elsewhere"
     elsewhere.mkdir()
-    said = await world.cli("backup", str(elsewhere), "--config", str(world.config))
+    said = await world.cli("backup", str(elsewhere), "--config", str(world.config), seconds=PATIENT)
     assert said.code == 0, said
     (copy,) = elsewhere.iterdir()
     assert mode(copy) == 0o600
@@ -67,7 +69,7 @@ async def test_a_copy_goes_where_the_user_wants_it_and_the_key_is_told_apart(wor
     vault = Vault.open(world.data, {}, create=False)
     assert f"The key {vault.key_id} is NOT in it" in said.out
     assert (world.data / "key").read_bytes() not in copy.read_bytes()
-    taken = await world.cli("backup", str(copy), "--config", str(world.config))
+    taken = await world.cli("backup", str(copy), "--config", str(world.config), seconds=PATIENT)
     assert (taken.code, "is there already" in taken.err) == (1, True)
 
 
@@ -219,13 +221,13 @@ async def test_the_key_is_changed_and_all_goes_on(world: World) -> None:
     await world.forwarded(form)
     path = await backed_up(world)
     words = ("rekey", "--config", str(world.config), "--yes")
-    assert (await world.cli(*words)).code == 75
+    assert (await world.cli(*words, seconds=PATIENT)).code == 75
     assert await world.stop() == 0
     old = Vault.open(world.data, {}, create=False)
-    declined = await world.cli(*words[:-1], answers=("n",))
+    declined = await world.cli(*words[:-1], answers=("n",), seconds=PATIENT)
     assert (declined.code, "Nothing was changed." in declined.out) == (1, True)
     assert Vault.open(world.data, {}, create=False).key_id == old.key_id
-    said = await world.cli(*words, "--json")
+    said = await world.cli(*words, "--json", seconds=PATIENT)
     assert said.code == 0, said
     new = Vault.open(world.data, {}, create=False)
     assert (said.json["was"], said.json["key_id"]) == (old.key_id, new.key_id)
@@ -252,7 +254,7 @@ async def test_a_backup_is_made_by_itself_and_a_failure_is_told_with_what_helps(
     assert "is its disk mounted?" in failed["data"]["reason"]
     assert any("is its disk mounted?" in one for one in (await world.api("status"))["problems"])
     (world.folder / "away").mkdir()
-    said = await world.cli("backup", "--config", str(world.config))
+    said = await world.cli("backup", "--config", str(world.config), seconds=PATIENT)
     assert said.code == 0, said
     await eventually(lambda: list((world.folder / "away").glob("orders-*Z.db")), "the backup is there")
     assert (await world.api("status"))["problems"] == []
