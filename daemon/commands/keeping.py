@@ -173,7 +173,7 @@ def restore(
         click.echo(f"{done.erased} orders that had been erased since are erased in it too.")
     if aside is not None:
         click.echo(f"The store that was here: {words.clean(aside)} (deleted by itself after 14 days).")
-    click.echo("Next: orderferry run (its first look shows accounts that need a login: orderferry status)")
+    click.echo("Next: orderferry run; then orderferry status, which also names accounts that need a login.")
     return None
 
 
