@@ -35,6 +35,7 @@ from daemon.hooks import Catalogue, Hooks, discover
 from daemon.hub import Hub
 from daemon.hub_reads import Facts
 from daemon.importer import Importer
+from daemon.keeper import Keeper
 from daemon.liveness import Liveness
 from daemon.mqtt.messages import Identity
 from daemon.mqtt.telling import Mqtt
@@ -48,6 +49,7 @@ from daemon.round import FatalStoreError, Rounds
 from daemon.store.connection import FILE, StoreBusyError, StoreRefusedError
 from daemon.store.mqtt_reader import MqttReader
 from daemon.store.reader import Reader
+from daemon.store.sealed import SAMPLES
 from daemon.store.store import Store
 from daemon.vault import TokenFiles, Vault, VaultError
 from daemon.views import CommandError, Done
@@ -106,6 +108,7 @@ class Daemon:
         vault = Vault.open(data_dir, os.environ, create=not (data_dir / FILE).exists())
         store = self._store = await Store.open(data_dir, vault, restored=self._restored)
         self._closing.push_async_callback(store.close)
+        vault.prove(await store.fetch(SAMPLES))
         reader = await Reader.open(store.path, vault)
         self._closing.push_async_callback(reader.close)
         prefix = forwarding.prefix(store.installation)
@@ -161,6 +164,7 @@ class Daemon:
             clock=self._clock,
         )
         hub.reloader = self.reload
+        hub.keeper = self._keeper = Keeper(store.path, vault, rounds, self._clock, lambda: self.config.backup)
         hub.catalogue = self._catalogue
         hub.watch = Watch(
             self._metrics,
@@ -274,6 +278,7 @@ class Daemon:
         """What runs beside the main job, each as its part of the settings says."""
         return [
             self._mqtt.companion(),
+            Companion(name="backup", settings=lambda config: config.backup, run=self._keeper.run),
             Companion(name="alarms", settings=lambda config: config.watch, run=self._alarms.run),
             Companion(
                 name="metrics",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import click
 
-from daemon.commands import acting, doctoring, following, importing, plugging, reading, setting_up, starting
+from daemon.commands import acting, doctoring, following, importing, keeping, plugging, reading, setting_up, starting
 from daemon.commands.group import EXIT_CODES, Verbs, socket_option_of_all
 
 _EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code}  {about}" for code, about in EXIT_CODES.items())
@@ -32,7 +32,7 @@ def cli() -> None:
     """Put marketplace orders into your web shop, once, and keep both in step.
 
     An ORDER is the hub's number or the marketplace's id. A daemon must be running, but for init,
-    run, check, doctor, bugreport, login, map, probe, demo and plugins.
+    run, check, doctor, bugreport, login, map, probe, demo, plugins, backup, restore and rekey.
     """
 
 
@@ -67,6 +67,9 @@ for _verb in (
     acting.reload,
     following.tail,
     following.top,
+    keeping.backup,
+    keeping.restore,
+    keeping.rekey,
     starting.completion,
 ):
     cli.add_command(_verb)

@@ -20,8 +20,9 @@ import tomli
 from msgspec import Struct
 from msgspec.structs import replace
 
-from daemon import plugin_list, thank_you
+from daemon import backup_settings, plugin_list, thank_you
 from daemon.account_settings import SECTIONS, AccountSettings, Known, read_accounts, read_mail
+from daemon.backup_settings import BackupSettings
 from daemon.core.routing import MAIL
 from daemon.core.statuses import Ladder, Rules
 from daemon.mqtt_settings import MqttSettings
@@ -75,6 +76,7 @@ class Config(Struct, frozen=True, kw_only=True):
     path: Path
     daemon: DaemonSettings
     plugins: PluginSettings = PluginSettings()
+    backup: BackupSettings = BackupSettings()
     statuses: tuple[Status, ...]
     rules: Rules = Rules()
     accounts: tuple[AccountSettings, ...]
@@ -108,10 +110,11 @@ def load(path: Path, platforms: Mapping[str, type[AnyPlatform]], environ: Mappin
     text, mode = _read(path)
     document = _parse(path, text)
     reader = TableReader(path, line_of_each_key(text), environ)
-    sections = ("daemon", "plugins", "mqtt", watch_settings.SECTION, "statuses", "rules", *SECTIONS, MAIL)
+    sections = ("daemon", "plugins", "backup", "mqtt", watch_settings.SECTION, "statuses", "rules", *SECTIONS, MAIL)
     reader.check_keys(document, sections, ())
     daemon = _daemon(reader, document.get("daemon", {}), environ)
     plugins = plugin_list.read(reader, document)
+    backup = backup_settings.read(reader, document.get("backup", {}))
     mqtt = _mqtt(reader, document.get("mqtt"))
     watch = watch_settings.read(reader, document) or WatchSettings()
     statuses = _statuses(reader, document.get("statuses"))
@@ -129,6 +132,7 @@ def load(path: Path, platforms: Mapping[str, type[AnyPlatform]], environ: Mappin
         path=path,
         daemon=daemon,
         plugins=plugins,
+        backup=backup,
         mqtt=mqtt,
         watch=watch,
         statuses=statuses,

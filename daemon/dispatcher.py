@@ -293,7 +293,7 @@ class Dispatcher:
             )
             if not job.sure and state.settings.forward.look_for_others:
                 await self._look_for_others(state.name, told)
-            progress = _Progress(self._rounds, job.id, job.progress)
+            progress = _Progress(self._rounds, job.id, claimed.progress)
             added = await ask(state.name, "add_order", order=told, progress=progress)
             return _shop_order(added), Said(status=job.told_status, paid=job.told_paid)
         return None, await self._sync(state, claimed)

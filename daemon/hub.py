@@ -16,6 +16,7 @@ from daemon.hub_reads import HubReads
 from daemon.hub_watch import HubWatch
 from daemon.plugin_views import plugin_views
 from daemon.views import (
+    BackupProgress,
     CommandError,
     Done,
     FetchProgress,
@@ -53,6 +54,10 @@ class Hub(HubWatch, HubReads):
         chosen = names or [name for name in self._pollers if self._accounts[name].settings.role is not Role.MAIL]
         async for line in all_at_once(self._pollers[name].fetch_now(uid, since) for name in chosen):
             yield line
+
+    def backup(self, uid: int) -> AsyncIterator[BackupProgress]:
+        """Makes a backup now."""
+        return self.keeper.make(uid)
 
     async def import_orders(
         self,

@@ -20,6 +20,7 @@ from daemon.events import Feed
 from daemon.fetching import Fetching
 from daemon.hub_journal import HubJournal
 from daemon.importer import Importer
+from daemon.keeper import Keeper
 from daemon.round import Rounds
 from daemon.store import watching
 from daemon.store.case import when
@@ -53,6 +54,8 @@ class Facts(Struct, frozen=True, kw_only=True):
 
 class HubReads(HubJournal):
     """The reading half of `daemon.control.hub.Hub`."""
+
+    keeper: Keeper
 
     def __init__(
         self,
@@ -101,6 +104,7 @@ class HubReads(HubJournal):
         if malformed:
             problems.append(f"{malformed} orders could not be read: `orderferry jobs --state parked` shows them")
         problems += [trouble for ask in self.troubles if (trouble := ask()) is not None]
+        problems += self.keeper.problems
         return StatusView(
             version=self._facts.version,
             health="degraded" if self._rounds.degraded else "ok",

@@ -55,6 +55,7 @@ class Claimed(Struct, frozen=True, kw_only=True):
     parcels: tuple[tuple[str, str], ...]
     shop_order: str | None
     reference: str | None
+    progress: str | None
 
 
 class Room(Struct, frozen=True, kw_only=True):
@@ -138,7 +139,9 @@ class Rounds:
 
     async def save_progress(self, job: int, text: str) -> None:
         """Keeps how far a job of several steps has come."""
-        await self._submit(Needs(), lambda desk: desk.batch.add("save_progress", text, job))
+        await self._submit(
+            Needs(), lambda desk: desk.batch.add("save_progress", self._store.seal_progress(text, job), job)
+        )
 
     def wake(self) -> None:
         """Asks for a round now: there is room for jobs, or an account may be asked again."""
@@ -303,17 +306,24 @@ class Rounds:
             case = cases[job.order_id]
             link = case.links.get(job.account)
             at_source = job.account == case.order.account
+            order = begun_with.get((job.order_id, job.account)) or documents.get(job.order_id)
+            try:
+                progress = self._store.open_progress(job)
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one job's, the others go on
+                log.warning("progress_unreadable", job=job.id, error=type(error).__name__)
+                order, progress = None, None  # nothing is sent without it
             laden.append(
                 Claimed(
                     job=job,
                     source=case.order.account,
                     external_id=case.order.external_id,
-                    order=begun_with.get((job.order_id, job.account)) or documents.get(job.order_id),
+                    order=order,
                     status=case.order.status,
                     paid=case.order.paid,
                     parcels=tuple((carrier, number) for number, carrier in case.parcels.items()),
                     shop_order=case.order.external_id if at_source else link.shop_order if link else None,
                     reference=link.reference if link else None,
+                    progress=progress,
                 )
             )
         return laden

@@ -14,7 +14,7 @@ import re
 import secrets
 import stat
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Self
@@ -27,6 +27,7 @@ from orderferry.errors import NeedsLogin, Unavailable
 from orderferry.oauth import Tokens, TokenStore
 
 CREDENTIAL = "orderferry.key"
+KEY, NEXT = "key", "key.next"
 KEY_BYTES = 32
 FORMAT = b"\x01"
 NONCE_BYTES = 12
@@ -41,17 +42,22 @@ class VaultError(Exception):
     """The key can't be used, or a sealed value can't be opened; the message says what to do."""
 
 
-class Vault:
-    """AES-256-GCM with one key; `key_id` tells keys apart and says nothing about them.
+class OtherKeyError(VaultError):
+    """A value was sealed with a key that is not at hand; the message names it, and says to put it back."""
 
+
+class Vault:
+    """AES-256-GCM; `key_id` tells keys apart and says nothing about them.
+
+    While the key is being changed there are two: what is new is sealed with the first, and values of either are opened.
     The nonces are random, which is safe for 2**32 values of one key: a hundred orders a minute for eighty years.
     """
 
-    def __init__(self, key: bytes) -> None:
-        """`key` is 32 random bytes."""
-        self._cipher = AESGCM(_whole(key, "what was given"))
-        self._head = FORMAT + hashlib.sha256(b"orderferry key id\0" + key).digest()[:4]
-        self.key_id = self._head[1:].hex()
+    def __init__(self, key: bytes, *others: bytes) -> None:
+        """Each key is 32 random bytes; `others` only open."""
+        self._ciphers = {key_head(one): AESGCM(one) for one in (key, *others)}
+        self.head = key_head(key)
+        self.key_id = self.head[1:].hex()
 
     def __repr__(self) -> str:
         return f"Vault({self.key_id})"
@@ -60,39 +66,31 @@ class Vault:
     def open(cls, data_dir: Path, environ: Mapping[str, str], *, create: bool = True) -> Self:
         """With the key of systemd's credential `orderferry.key`, else of the file `key` in the data folder.
 
-        Where neither exists a new key is made, and is on disk when this returns; not so with `create=False`, or where
-        there are sealed tokens already, since a new key could not open them. Raises `VaultError`.
+        A key that is to come (the credential `orderferry.key.next`, or the file `key.next`) seals already, and the
+        present one opens what it has sealed. Where there is no key a new one is made, and is on disk when this returns;
+        not so with `create=False`, or where there are sealed tokens already, since a new key could not open them.
+        Raises `VaultError`.
         """
-        folder = environ.get("CREDENTIALS_DIRECTORY")
         try:
-            if folder and Path(folder, CREDENTIAL).exists():
-                return cls(_whole(Path(folder, CREDENTIAL).read_bytes(), f"the credential {CREDENTIAL}"))
-            path = data_dir / "key"
-            if not path.exists():
-                if not create or _has_tokens(data_dir):
-                    raise VaultError(
-                        f"there is sealed data, but {path} is missing; put the key back from your backup "
-                        f"(or give it as the systemd credential {CREDENTIAL})"
-                    )
-                data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-                _make_key(path)
-            key = _read_key(path)
-            for draft in data_dir.glob("key.*.new"):  # left by a process that was killed while it made the key
-                draft.unlink(missing_ok=True)
-            return cls(key)
+            coming = keys_to_come(data_dir, environ)  # first: the change of a key ends by moving the one into the other
+            present = present_key(data_dir, environ, create=create)
+            if credential_file(environ):
+                forget_next(data_dir, lambda key: key == present)  # a person has put the new one in the old one's place
+            return cls(*coming, present)
         except OSError as error:
             raise VaultError(f"the key can't be used: {error.strerror} ({error.filename})") from error
 
     def seal(self, plain: bytes, place: str) -> bytes:
         """The value sealed for this place, such as "doc|42"; `OVERHEAD` bytes longer. Never the same twice."""
         nonce = os.urandom(NONCE_BYTES)
-        return self._head + nonce + self._cipher.encrypt(nonce, plain, place.encode())
+        return self.head + nonce + self._ciphers[self.head].encrypt(nonce, plain, place.encode())
 
     def unseal(self, sealed: bytes, place: str) -> bytes:
         """What was sealed for this very place; raises `VaultError` for anything else."""
-        if sealed[:5] == self._head:
+        cipher = self._ciphers.get(sealed[:5])
+        if cipher is not None:
             try:
-                return self._cipher.decrypt(sealed[5:17], sealed[17:], place.encode())
+                return cipher.decrypt(sealed[5:17], sealed[17:], place.encode())
             except (InvalidTag, ValueError):  # ValueError: too short to hold a nonce
                 text = "was changed, cut off or moved since it was sealed; restore it from a backup"
                 raise VaultError(f"the sealed value of {place} {text}") from None
@@ -101,10 +99,70 @@ class Vault:
                 f"the value of {place} was not sealed by this version of the program; run the newer one, "
                 "or restore the value from a backup"
             )
-        raise VaultError(
+        raise OtherKeyError(
             f"the value of {place} was sealed with the key {sealed[1:5].hex()}, but the key in use is {self.key_id}; "
             "put that key back"
         )
+
+    def prove(self, samples: Iterable[tuple[bytes, str]]) -> None:
+        """Raises `OtherKeyError` where none of these values, each with its place, opens, and one is of another key."""
+        other = None
+        for sealed, place in samples:
+            try:
+                self.unseal(sealed, place)
+            except OtherKeyError as error:
+                other = error
+            except VaultError:  # one damaged value says nothing about the key
+                continue
+            else:
+                return
+        if other is not None:
+            raise other
+
+
+def key_head(key: bytes) -> bytes:
+    """How each value begins that this key has sealed: the format, and the key's id."""
+    return FORMAT + hashlib.sha256(b"orderferry key id\0" + _whole(key, "what was given")).digest()[:4]
+
+
+def credential_file(environ: Mapping[str, str], name: str = CREDENTIAL) -> Path | None:
+    """The file of this systemd credential, where there is one."""
+    folder = environ.get("CREDENTIALS_DIRECTORY")
+    return Path(folder, name) if folder and Path(folder, name).exists() else None
+
+
+def present_key(data_dir: Path, environ: Mapping[str, str], *, create: bool = False) -> bytes:
+    """The key in use, as `Vault.open` finds it; raises `VaultError` and `OSError`."""
+    credential = credential_file(environ)
+    if credential is not None:
+        return _whole(credential.read_bytes(), f"the credential {CREDENTIAL}")
+    path = data_dir / KEY
+    if not path.exists():
+        if not create or _has_tokens(data_dir):
+            raise VaultError(
+                f"there is sealed data, but {path} is missing; put the key back from your backup "
+                f"(or give it as the systemd credential {CREDENTIAL})"
+            )
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_key(path)
+    key = read_key(path)
+    for draft in data_dir.glob("key.*.new"):  # left by a process that was killed while it made the key
+        draft.unlink(missing_ok=True)
+    return key
+
+
+def keys_to_come(data_dir: Path, environ: Mapping[str, str]) -> list[bytes]:
+    """The keys to which the present one is being changed, the one that seals first; mostly none.
+
+    Raises `VaultError` and `OSError`.
+    """
+    found = []
+    credential = credential_file(environ, f"{CREDENTIAL}.next")
+    if credential is not None:
+        found.append(_whole(credential.read_bytes(), f"the credential {CREDENTIAL}.next"))
+    with suppress(FileNotFoundError):  # it may become the present one at this very moment
+        found.append(read_key(data_dir / NEXT))
+    return found
 
 
 class TokenFiles:
@@ -119,6 +177,31 @@ class TokenFiles:
         self._vault = vault
         self._folder = data_dir / "tokens"
         self._sleep = sleep
+
+    def names(self) -> list[str]:
+        """The accounts that have tokens."""
+        if not self._folder.is_dir():
+            return []
+        return sorted(path.name for path in self._folder.iterdir() if _ACCOUNT.fullmatch(path.name))
+
+    def reseal(self, name: str) -> bool:
+        """Seals an account's tokens anew where another key than the first has sealed them; says whether it did.
+
+        Raises `VaultError` where they can't be opened, `BlockingIOError` while another process renews them.
+        """
+        path, place = self._folder / name, f"tokens|{name}"
+        lock = os.open(self._folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for draft in self._folder.glob(f"{name}.*.new"):  # left by a process that was killed
+                draft.unlink()
+            sealed = path.read_bytes()
+            if sealed.startswith(self._vault.head):
+                return False
+            replace_file(path, self._vault.seal(self._vault.unseal(sealed, place), place))
+        finally:
+            os.close(lock)
+        return True
 
     def for_account(self, name: str) -> TokenStore:
         """The store of one account, by its name in config.toml; nothing is touched on disk yet."""
@@ -229,7 +312,15 @@ def _make_key(path: Path) -> None:
     _sync_folder(path.parent)
 
 
-def _read_key(path: Path) -> bytes:
+def forget_next(data_dir: Path, needless: Callable[[bytes], bool]) -> None:
+    """Deletes the key that is to come, where it is needless; raises `VaultError` and `OSError`."""
+    with suppress(FileNotFoundError):
+        if needless(read_key(data_dir / NEXT)):
+            (data_dir / NEXT).unlink()
+
+
+def read_key(path: Path) -> bytes:
+    """The key in a file that must be its owner's alone; raises `VaultError` and `OSError`."""
     with path.open("rb") as file:
         state = os.fstat(file.fileno())
         if not stat.S_ISREG(state.st_mode):

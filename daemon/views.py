@@ -298,6 +298,20 @@ class JournalView(View, frozen=True, kw_only=True):
     last: int
 
 
+class BackupProgress(View, frozen=True, kw_only=True):
+    """A line of a backup's progress; the one with `done` is the last, and says where the backup stands.
+
+    `key_id` names the key that opens it, which is not in it.
+    """
+
+    percent: int
+    done: bool = False
+    path: str | None = None
+    bytes: int = 0
+    orders: int = 0
+    key_id: str | None = None
+
+
 class FetchProgress(View, frozen=True, kw_only=True):
     """A line of a fetch's progress; `done` is the account's last one, with the counts of the whole fetch."""
 

@@ -10,6 +10,7 @@ from typing import Protocol
 from daemon.core.journal import Entry
 from daemon.views import (
     AccountView,
+    BackupProgress,
     ChoiceView,
     Done,
     FetchProgress,
@@ -79,6 +80,9 @@ class Hub(Protocol):
     async def healthz(self) -> HealthView: ...
     async def readyz(self) -> HealthView: ...
     async def metrics(self) -> str: ...
+    def backup(self, uid: int) -> AsyncIterator[BackupProgress]:
+        """Makes a backup in the folder of the settings; yields how far it is, and at last where it stands."""
+
     async def reload(self, uid: int) -> Done: ...
     async def import_orders(
         self,

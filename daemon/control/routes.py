@@ -31,6 +31,7 @@ from daemon.core.job import JobState
 from daemon.core.journal import Entry
 from daemon.views import (
     AccountView,
+    BackupProgress,
     ChoiceView,
     CommandError,
     Done,
@@ -242,6 +243,16 @@ ROUTES: tuple[Route, ...] = (
         body=SinceBody,
         stream="lines",
         shaped=lambda given: {"names": (given["name"],), "since": given["since"]},
+    ),
+    Route(
+        method="POST",
+        path="/v1/backup",
+        hub="backup",
+        summary="make a backup in the folder of the settings; a line about every second, the last with `done`",
+        answer=BackupProgress,
+        acts=True,
+        body=NoBody,
+        stream="lines",
     ),
     _act("/v1/reload", "reload", "take config.toml as it is now; where it is broken the settings stay as they are"),
     _act("/v1/accounts/{name}/pause", "pause", "ask this account nothing until it is resumed"),

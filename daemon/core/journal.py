@@ -66,6 +66,10 @@ class Kind(StrEnum):
     SETTINGS_RELOADED = "settings_reloaded"  # changes uid
     STORE_DEGRADED = "store_degraded"  # error
     STORE_RECOVERED = "store_recovered"
+    STORE_RESTORED = "store_restored"  # file: a backup was put back
+    KEY_CHANGED = "key_changed"  # was key (their ids)
+    BACKUP_MADE = "backup_made"  # file orders uid (no uid: by itself)
+    BACKUP_FAILED = "backup_failed"  # reason
 
     # what a person must be told of; a row has the order, account and job that it is about
     ALARM = "alarm"  # what (a topic of alarming.py) since command

@@ -318,6 +318,14 @@ _SENTENCES: Mapping[Kind, Callable[[_Row], str]] = {
     Kind.STORE_RECOVERED: lambda _row: "The store can be written again",
     Kind.ALARM: lambda row: f"Alarm: {row.alarm}{row.why('command', '. What helps: ')}",
     Kind.ALARM_OVER: lambda row: f"The alarm is over that {row.alarm}",
+    Kind.STORE_RESTORED: lambda row: (
+        f"A backup was put back{row.why('file')}. Whatever it may have forgotten is looked up before it is sent"
+    ),
+    Kind.KEY_CHANGED: lambda row: f"All that is sealed was sealed anew{row.why('key', ' with the key ')}",
+    Kind.BACKUP_MADE: lambda row: (
+        f"A backup was made{f' for {row.who}' if row.who else ''}{row.why('file')}{row.why('orders', ', orders: ')}"
+    ),
+    Kind.BACKUP_FAILED: lambda row: f"Something is wrong with the backups{row.why('reason')}",
 }
 
 

@@ -77,7 +77,7 @@ class JobRecord(Struct, kw_only=True):
 
     `sure` is a person's word that the shop does not have the order. `told_status` and `told_paid` are what its request
     says, noted with the intent; once a part of the order may stand in the shop, they stay as they were then.
-    `was_reason` is the reason that the store holds.
+    `was_reason` is the reason that the store holds; `progress` is sealed, and text where an earlier version kept it.
     """
 
     id: int
@@ -92,7 +92,7 @@ class JobRecord(Struct, kw_only=True):
     sent_at: datetime | None = None
     doubt_at: datetime | None = None
     by_hand: bool = False
-    progress: str | None = None
+    progress: bytes | str | None = None
     reason: str | None = None
     told_status: str | None = None
     told_paid: bool | None = None

@@ -18,6 +18,7 @@ APPLICATION = 0x0F3A_11E1  # marks the file as an orderferry store
 FILE = "orders.db"
 MARK = "installation"
 SEEN = "journal-seen"
+RESTORING = "restoring"  # stands beside the store while a backup is put in its place
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # none that people confuse; no n right before a number is needed
 
 
@@ -62,21 +63,28 @@ def prepare(data_dir: Path, *, restored: bool = False) -> tuple[Path, str]:
     before it was looked up.
     """
     path, mark = data_dir / FILE, data_dir / MARK
+    if (data_dir / RESTORING).exists():
+        raise StoreRefusedError(
+            f"a backup was being put back in {data_dir} when the program ended; finish it first: "
+            "`orderferry restore FILE` with the same file, or with another backup"
+        )
     if not path.exists() and mark.exists():
         raise StoreRefusedError(
             f"{path} is missing, though this installation has had a store. Starting afresh would forward every order "
-            f"a second time. Put the file back from a backup; or, if you truly want to begin anew, delete {mark}"
+            f"a second time. Put a backup back with `orderferry restore FILE`; or, if you truly want to begin "
+            f"anew, delete {mark}"
         )
     if not path.exists():
         _create(path)
     connection = _connect(path)
     try:
         _verify(connection, path)
+        connection.execute("pragma journal_mode = wal")  # a copy that SQLite made has another one
         _migrate(connection, path)
         row = connection.execute("select value from meta where key = 'installation'").fetchone()
         installation = str(row[0])
         if restored:
-            _take_back(connection)
+            take_back(connection)
         elif _newest(connection) < _seen(data_dir):
             raise StoreRefusedError(
                 f"{path} is older than the store that was here last, as after a backup was put back. Start with "
@@ -144,7 +152,7 @@ def _newest(connection: sqlite3.Connection) -> int:
     return int(connection.execute("select coalesce(max(id), 0) from journal").fetchone()[0])
 
 
-def _take_back(connection: sqlite3.Connection) -> None:
+def take_back(connection: sqlite3.Connection) -> None:
     """A new epoch begins: what an older store believes to be unsent may stand in the shop, and is in doubt."""
     now = time.time_ns() // 1_000_000
     connection.execute("begin immediate")
@@ -204,14 +212,14 @@ def _verify(connection: sqlite3.Connection, path: Path) -> None:
         version = connection.execute("pragma user_version").fetchone()[0]
         faults = [row[0] for row in connection.execute("pragma quick_check(5)")]
     except sqlite3.DatabaseError as error:
-        raise StoreRefusedError(f"{path} is damaged ({error}). Put it back from a backup") from error
+        raise StoreRefusedError(f"{path} is damaged ({error}). Put a backup back: `orderferry restore FILE`") from error
     if mark != APPLICATION:
         raise StoreRefusedError(f"{path} is not an orderferry store; move it away or put back the right one")
     if faults != ["ok"]:
-        raise StoreRefusedError(f"{path} is damaged ({faults[0]}). Put it back from a backup")
+        raise StoreRefusedError(f"{path} is damaged ({faults[0]}). Put a backup back: `orderferry restore FILE`")
     if version < 1:  # every store is born with a schema: to bring this one up would go through the first again
-        raise StoreRefusedError(f"{path} is damaged (schema {version}). Put it back from a backup")
-    newest = len(_migrations())
+        raise StoreRefusedError(f"{path} is damaged (schema {version}). Put a backup back: `orderferry restore FILE`")
+    newest = newest_schema()
     if version > newest:
         raise StoreRefusedError(
             f"{path} was written by a newer orderferry (schema {version}; this one knows {newest}). "
@@ -238,8 +246,8 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def newest_schema() -> int:
-    """The number of this program's schema."""
-    return _migrations()[-1][0]
+    """The schema that this program writes."""
+    return len(_migrations())
 
 
 def _migrations() -> list[tuple[int, str]]:

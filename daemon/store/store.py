@@ -215,6 +215,16 @@ class Store:
         """The raw text of an order that could not be read, as it is stored."""
         return self._seal.seal(raw, f"malformed|{account}|{external_id}")
 
+    def seal_progress(self, text: str, job: int) -> bytes:
+        """How far a job of several steps has come, as it is stored: a plugin may have put anything into it."""
+        return self._seal.seal(text.encode(), f"progress|{job}")
+
+    def open_progress(self, job: JobRecord) -> str | None:
+        """How far a job of several steps has come; raises what the seal raises."""
+        if not isinstance(job.progress, bytes):
+            return job.progress
+        return self._seal.unseal(job.progress, f"progress|{job.id}").decode()
+
     async def documents(self, ids: Iterable[int]) -> Mapping[int, Order]:
         """The orders themselves, by number; one that can't be read is left out."""
         wanted = set(ids)

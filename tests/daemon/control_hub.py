@@ -7,9 +7,12 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 
+import msgspec
+
 from daemon.core.journal import Entry
 from daemon.views import (
     AccountView,
+    BackupProgress,
     ChoiceView,
     CommandError,
     Done,
@@ -91,6 +94,12 @@ class FakeHub:
         self.progress: tuple[FetchProgress | BaseException, ...] = (
             FetchProgress(account="allegro-main", pages=1, new=2, changed=1, malformed=0),
             FetchProgress(account="allegro-main", pages=2, new=3, changed=1, malformed=1, done=True),
+        )
+
+        done = {"path": "/data/backups/orders-20261126T231500Z.db", "bytes": 98304, "orders": 12, "key_id": "0a1b2c3d"}
+        self.saving: tuple[BackupProgress | BaseException, ...] = (
+            BackupProgress(percent=40),
+            msgspec.convert({"percent": 100, "done": True, **done}, BackupProgress),
         )
 
     def _check(self, name: str) -> None:
@@ -192,6 +201,14 @@ class FakeHub:
     async def unmapped(self, name: str) -> tuple[UnmappedView, ...]:
         self._account(name)
         return UNMAPPED if name == "my-shop" else ()
+
+    async def backup(self, uid: int) -> AsyncIterator[BackupProgress]:
+        self._check("backup")
+        self.commands.append(("backup", uid))
+        for line in self.saving:
+            if isinstance(line, BaseException):
+                raise line
+            yield line
 
     async def reload(self, uid: int) -> Done:
         return await self._done("reload", uid)

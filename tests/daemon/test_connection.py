@@ -88,7 +88,7 @@ def test_a_refused_start_gives_the_lock_back(tmp_path: Path) -> None:
 
 def test_a_store_that_is_missing_though_there_was_one_is_refused(tmp_path: Path) -> None:
     made(tmp_path).unlink()
-    with pytest.raises(StoreRefusedError, match="Put the file back from a backup"):
+    with pytest.raises(StoreRefusedError, match="Put a backup back with `orderferry restore FILE`"):
         prepare(tmp_path)
     assert not (tmp_path / "orders.db").exists()
 

@@ -187,6 +187,7 @@ async def test_a_stream_that_can_not_go_on_is_as_described(
     http: aiohttp.ClientSession, hub: FakeHub, error: Exception
 ) -> None:
     hub.progress = (*hub.progress, error)
+    hub.saving = (*hub.saving, error)
     hub.news.put_nowait(error)
     for route in ROUTES:
         if route.stream is not None:

@@ -10,7 +10,7 @@ import pytest
 from daemon import acts
 from daemon.accounts import Health
 from orderferry import Malformed, NeedsLogin, RateLimited, Rejected, ShopOrder, Unavailable, Unsure
-from tests.daemon.engine import Engine, EngineClock, order, page
+from tests.daemon.engine import VAULT, Engine, EngineClock, order, page
 from tests.daemon.engine_platforms import (
     HANG,
     Answer,
@@ -290,6 +290,7 @@ async def test_progress_is_on_disk_when_save_returns_and_is_there_for_the_next_t
         async def look(hook: str, _: object) -> None:
             if hook == "saved":
                 seen.append((await engine.store.fetch("select progress, state from job"))[0])
+                seen[-1] = (VAULT.unseal(seen[-1][0], "progress|1").decode(), seen[-1][1])
 
         world.on_call = look
         await engine.receive(page(order(1)))

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import daemon.vault
-from daemon.vault import KEY_BYTES, OVERHEAD, TokenFiles, Vault, VaultError, replace_file
+from daemon.vault import KEY_BYTES, OVERHEAD, OtherKeyError, TokenFiles, Vault, VaultError, replace_file
 from orderferry import NeedsLogin, Unavailable
 from orderferry.oauth import Tokens
 from orderferry.testing.clock import VirtualClock
@@ -397,3 +397,37 @@ asyncio.run(main())
             other.stdin.flush()
             assert other.stdout.readline() == "inside\n"
         assert other.returncode == 0
+
+
+class TestTwoKeys:
+    def test_what_either_has_sealed_is_opened_and_the_first_seals(self) -> None:
+        old, new = Vault(KEY), Vault(bytes(32))
+        both = Vault(bytes(32), KEY)
+        for vault in (old, new):
+            assert both.unseal(vault.seal(b"x", "p"), "p") == b"x"
+        assert both.key_id == new.key_id
+        assert new.unseal(both.seal(b"x", "p"), "p") == b"x"
+
+    def test_one_damaged_value_says_nothing_about_the_key(self) -> None:
+        here, there = Vault(KEY), Vault(bytes(32))
+        whole, damaged = (here.seal(b"x", "p"), "p"), (here.seal(b"x", "p"), "q")
+        other = (there.seal(b"x", "p"), "p")
+        here.prove([])
+        here.prove([damaged])
+        here.prove([other, damaged, whole])
+        with pytest.raises(OtherKeyError, match=there.key_id):
+            here.prove([damaged, other])
+
+    def test_a_key_to_come_seals_and_the_present_one_opens(self, tmp_path: Path) -> None:
+        before = Vault.open(tmp_path, {})
+        replace_file(tmp_path / "key.next", KEY)
+        during = Vault.open(tmp_path, {})
+        assert during.key_id == Vault(KEY).key_id
+        assert during.unseal(before.seal(b"x", "p"), "p") == b"x"
+
+    def test_a_key_to_come_that_others_can_read_is_refused(self, tmp_path: Path) -> None:
+        Vault.open(tmp_path, {})
+        replace_file(tmp_path / "key.next", KEY)
+        (tmp_path / "key.next").chmod(0o640)
+        with pytest.raises(VaultError, match="chmod 600"):
+            Vault.open(tmp_path, {})

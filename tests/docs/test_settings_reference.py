@@ -17,6 +17,7 @@ import pytest
 import tomli
 
 from daemon.account_settings import COMMON_KEYS, SYNC_KEYS, SYNCS, WATCH_EVERY, AccountSettings, ForwardSettings
+from daemon.backup_settings import BackupSettings
 from daemon.config import DEFAULT_STATUSES, DaemonSettings, load
 from daemon.core import thanking
 from daemon.core.fields import PLACES, Choose
@@ -93,7 +94,7 @@ def words(kind: Any) -> str:
         return words(Literal[tuple(one.value for one in kind)])
     if get_origin(kind) in {tuple, frozenset}:
         return f"list of {words(get_args(kind)[0])}"
-    if get_origin(kind) is Mapping or (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
+    if get_origin(kind) is Mapping or (isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind != Every):
         return "table"
     return {
         str: "text", bool: "yes or no", int: "number", Duration: "duration", Url: "address", Secret: "secret",
@@ -140,6 +141,10 @@ def test_the_keys_of_watching() -> None:
 
 def test_the_keys_of_mqtt() -> None:
     assert documented("`[mqtt]`") == fields(MqttSettings)
+
+
+def test_the_keys_of_backups() -> None:
+    assert documented("`[backup]`") == fields(BackupSettings, folder="`backups` in `data_dir`")
 
 
 def test_the_hub_s_statuses() -> None:
@@ -249,6 +254,7 @@ def test_what_is_switched_off_in_the_example_shows_the_defaults(private: Path) -
     assert (full.mqtt.tls, full.mqtt.port) == (full.mqtt.encrypted, MqttSettings(host="localhost").at_port)
     for key, row in fields(MqttSettings, ("topic", "keepalive", "personal_data", "requests", "discovery")).items():
         assert written(getattr(full.mqtt, key)) == row[1]
+    assert full.backup == msgspec.structs.replace(plain.backup, folder=Path("/var/lib/orderferry/backups"))
     market, shop = full.accounts[:2]
     assert [account.name for account in full.accounts[2:]] == ["files", "mail"]
     assert full.accounts[2].watch_every == WATCH_EVERY
@@ -271,6 +277,7 @@ def test_the_example_has_every_key() -> None:
     assert set(document["daemon"]) == set(fields(DaemonSettings))
     assert set(document["plugins"]) == set(fields(PluginSettings))
     assert set(document["watch"]) == set(fields(WatchSettings))
+    assert set(document["backup"]) == set(fields(BackupSettings))
     assert set(market) == {*COMMON_KEYS[Role.MARKETPLACE], *own_keys("allegro")}
     assert set(shop) == {*COMMON_KEYS[Role.SHOP], *own_keys("woocommerce")}
     assert set(document["imports"]["files"]) == set(COMMON_KEYS[Role.IMPORT])
