@@ -18,6 +18,8 @@ from daemon.core.maps import Maps, Methods
 from daemon.core.routing import MAIL, Sync
 from daemon.core.thanking import Letters
 from daemon.core.ticking import IMMEDIATE
+from daemon.privacy.settings import KEY as KEEP
+from daemon.privacy.settings import check_keep
 from daemon.secret_sources import WrongValueError
 from daemon.toml_lines import KeyPath
 from daemon.toml_values import TableReader, closest, quoted, seen, shown
@@ -52,7 +54,8 @@ class AccountSettings(Struct, frozen=True, kw_only=True):
     shown, but not forwarded by themselves. `fetch` says whether orders are fetched by themselves, `fetched_status`
     which of the hub's statuses they get (None: that of every new order), `sync` how often the account is told changes,
     `thank_you` whether its buyers get a mail. `letters` are the mail account's own. An
-    import has no `platform`, and none of what only a platform can be asked.
+    import has no `platform`, and none of what only a platform can be asked. `keep_buyer_data` is None where [privacy]
+    says it.
     """
 
     name: str
@@ -75,6 +78,7 @@ class AccountSettings(Struct, frozen=True, kw_only=True):
     folder: Path | None = None
     mapping: Path | None = None
     watch_every: Duration = WATCH_EVERY
+    keep_buyer_data: Duration | None = None
 
     @property
     def maps(self) -> Maps:
@@ -96,6 +100,7 @@ COMMON_KEYS: Mapping[Role, tuple[str, ...]] = MappingProxyType(
             "forward_marketplace_stock",
             "forward_since",
             "thank_you",
+            KEEP,
         ),
         Role.SHOP: (
             "platform",
@@ -109,8 +114,9 @@ COMMON_KEYS: Mapping[Role, tuple[str, ...]] = MappingProxyType(
             "settle",
             "forward",
             "thank_you",
+            KEEP,
         ),
-        Role.IMPORT: ("folder", "mapping", "watch_every", "forward_since"),
+        Role.IMPORT: ("folder", "mapping", "watch_every", "forward_since", KEEP),
         Role.MAIL: ("platform",),
     }
 )
@@ -204,6 +210,8 @@ def _account(
     for key in ("poll_every", "settle"):
         if key in values and values[key] <= timedelta(0):
             reader.complain((*at, key), "must be longer than nothing")
+    if KEEP in values:
+        check_keep(reader, values[KEEP], (*at, KEEP), platform)
     if "fetched_status" in values and values["fetched_status"] not in hub:
         meant = closest(values["fetched_status"], hub)
         hint = f" (did you mean {quoted([meant])}?)" if meant else f"; they are {', '.join(hub)}"
@@ -230,6 +238,8 @@ def _import(reader: TableReader, table: Mapping[str, Any], at: tuple[str, str]) 
     every = values.get("watch_every", WATCH_EVERY)
     if every <= timedelta(0):
         reader.complain((*at, "watch_every"), "must be longer than nothing")
+    if KEEP in values:
+        check_keep(reader, values[KEEP], (*at, KEEP))
     if before != len(reader.problems):
         return None
     return msgspec.structs.replace(IMPLICIT_IMPORT, name=at[1], poll_every=every, **values)

@@ -28,6 +28,8 @@ from daemon.hub import Hub
 from daemon.hub_reads import Facts
 from daemon.importer import Importer
 from daemon.opening import Opener
+from daemon.privacy.eraser import Eraser
+from daemon.privacy.settings import keeps
 from daemon.recovery import bring_forward, recover
 from daemon.reloading import changes
 from daemon.roster import Roster
@@ -125,6 +127,8 @@ class Daemon:
             clock=self._clock,
         )
         hub.reloader = self.reload
+        eraser = self._eraser = Eraser(store, reader, rounds, self._clock, lambda: self._accounts.ladder)
+        hub.keeps, hub.erased = lambda: keeps(self.config, self._catalogue.platforms), eraser.wake
         server = ControlServer(hub, self.config.daemon.socket, log=structlog.get_logger("orderferry.control"))
         await server.start()
         self._closing.push_async_callback(server.stop)
@@ -194,7 +198,13 @@ class Daemon:
 
     def _companions_of(self) -> list[Companion]:
         """What runs beside the main job, each as its part of the settings says."""
-        return []
+        return [
+            Companion(
+                name="privacy",
+                settings=lambda config: keeps(config, self._catalogue.platforms),
+                run=self._eraser.run,
+            )
+        ]
 
     async def _recover(self, store: Store, rounds: Rounds) -> int:
         # the second condition is the index's own: without it every job that there ever was would be read

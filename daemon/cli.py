@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import click
 
-from daemon.commands import acting, importing, reading, setting_up, starting
+from daemon.commands import acting, importing, privacy, reading, setting_up, starting
 from daemon.commands.group import EXIT_CODES, Verbs, socket_option_of_all
 
 _EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code}  {about}" for code, about in EXIT_CODES.items())
@@ -63,6 +63,7 @@ for _verb in (
     acting.resume,
     acting.reload,
     reading.tail,
+    privacy.privacy,
     starting.completion,
 ):
     cli.add_command(_verb)

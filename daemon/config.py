@@ -22,6 +22,7 @@ from daemon.account_settings import SECTIONS, AccountSettings, read_accounts, re
 from daemon.core.routing import MAIL
 from daemon.core.statuses import Ladder, Rules
 from daemon.paths import default_data_dir, default_socket
+from daemon.privacy.settings import PrivacySettings, read_privacy
 from daemon.secret_sources import WrongValueError
 from daemon.toml_lines import KeyPath, line_of_each_key
 from daemon.toml_values import Problem, TableReader, closest, quoted
@@ -63,6 +64,7 @@ class Config(Struct, frozen=True, kw_only=True):
     daemon: DaemonSettings
     statuses: tuple[Status, ...]
     rules: Rules = Rules()
+    privacy: PrivacySettings = PrivacySettings()
     accounts: tuple[AccountSettings, ...]
     warnings: tuple[str, ...] = ()
 
@@ -92,8 +94,9 @@ def load(path: Path, platforms: Mapping[str, type[AnyPlatform]], environ: Mappin
     text, mode = _read(path)
     document = _parse(path, text)
     reader = TableReader(path, line_of_each_key(text), environ)
-    reader.check_keys(document, ("daemon", "statuses", "rules", *SECTIONS, MAIL), ())
+    reader.check_keys(document, ("daemon", "privacy", "statuses", "rules", *SECTIONS, MAIL), ())
     daemon = _daemon(reader, document.get("daemon", {}), environ)
+    privacy = read_privacy(reader, document.get("privacy", {}))
     statuses = _statuses(reader, document.get("statuses"))
     rules = _rules(reader, document.get("rules", {}), statuses or DEFAULT_STATUSES)
     accounts = read_accounts(reader, document, platforms, [status.key for status in statuses])
@@ -104,7 +107,15 @@ def load(path: Path, platforms: Mapping[str, type[AnyPlatform]], environ: Mappin
         raise ConfigError(tuple(sorted(reader.problems, key=lambda problem: problem.line or 0)))
     _warn(reader, accounts, others_can_read=bool(mode & (stat.S_IRGRP | stat.S_IROTH)))
     warnings = tuple(map(str, reader.warnings))
-    return Config(path=path, daemon=daemon, statuses=statuses, rules=rules, accounts=accounts, warnings=warnings)
+    return Config(
+        path=path,
+        daemon=daemon,
+        statuses=statuses,
+        rules=rules,
+        privacy=privacy,
+        accounts=accounts,
+        warnings=warnings,
+    )
 
 
 def _read(path: Path) -> tuple[str, int]:

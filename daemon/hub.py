@@ -11,7 +11,7 @@ from daemon import acts
 from daemon.accounts import AccountState
 from daemon.core import forwarding
 from daemon.fetching import all_at_once
-from daemon.hub_reads import HubReads
+from daemon.privacy.hub import PrivacyHub
 from daemon.views import (
     CommandError,
     Done,
@@ -24,7 +24,7 @@ from orderferry import Order, Role
 NUMBER = re.compile(r"[\w\- ().]{1,64}")
 
 
-class Hub(HubReads):
+class Hub(PrivacyHub):
     """Implements `daemon.control.hub.Hub` on the running daemon; `HubReads` has what is only asked."""
 
     reloader: Callable[[int], Awaitable[Done]]

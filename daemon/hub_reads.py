@@ -16,6 +16,7 @@ from daemon.config import Config
 from daemon.core import forwarding
 from daemon.core.job import JobState
 from daemon.core.journal import Entry
+from daemon.core.retention import ERASED, day
 from daemon.core.routing import State, functions
 from daemon.events import Feed
 from daemon.fetching import Fetching
@@ -186,7 +187,7 @@ class HubReads:
         number = await self._number(order)
         row = await self._reader.row(number)
         document = await self._reader.document(number)
-        if document is None:
+        if document is None and row[14] is None:
             raise CommandError("conflict", f"the stored order {number} can't be read")
         return shown.order_view(
             row,
@@ -211,7 +212,8 @@ class HubReads:
         row = await self._reader.row(number)
         document = await self._reader.document(number)
         if document is None:
-            raise CommandError("conflict", f"the stored order {number} can't be read")
+            gone = None if row[14] is None else f"{ERASED} from order {number} on {day(when(row[14]))}"
+            raise CommandError("conflict", gone or f"the stored order {number} can't be read")
         links = {link[1]: link[3] for link in await self._reader.links([number])}
         state = State(
             account=row[1],
