@@ -160,8 +160,8 @@ def erase(
 ) -> None:
     """Erase what is held about a person, or about orders, now.
 
-    It shows what would be erased, and asks. A BUYER is an e-mail address, a login or a telephone number. The orders' own
-    numbers, amounts and states stay, so that nothing is forwarded twice.
+    It shows what would be erased, and asks. A BUYER is an e-mail address, a login or a telephone number. The
+    orders' own numbers, amounts and states stay, so that nothing is forwarded twice.
     """
     if bool(buyers) == (login is not None):
         raise click.UsageError("say whose data: BUYER or ORDER, or --login NAME")

@@ -84,7 +84,7 @@ class ResolveBody(Body, frozen=True, kw_only=True):
 
 
 class BuyerBody(Body, frozen=True, kw_only=True):
-    """Whose data: `buyer` is an e-mail address, a login, a telephone number or an order; `login` is a login and no other.
+    """Whose data: `buyer` is an e-mail address, a login, a telephone number or an order; `login` is a login alone.
 
     `account`: on this account alone.
     """
@@ -99,7 +99,7 @@ class BuyerBody(Body, frozen=True, kw_only=True):
 
 
 class ErasureBody(Body, frozen=True, kw_only=True):
-    """Whose data, or which orders, each as `buyer` of an export; or a `login`, on this `account` alone where it is given.
+    """Whose data, or which orders, each as `buyer` of an export; or a `login`, on this `account` alone.
 
     `even_unfinished`: also orders that are not over. `dry_run`: only say what would be erased.
     """

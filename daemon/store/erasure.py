@@ -30,8 +30,8 @@ ERASING: Mapping[str, str] = MappingProxyType(
         "erase_tracking": "update journal set data = json_remove(data, '$.number')"
         " where order_id = ? and kind = 'parcel_added'",
         "erase_raw": (
-            "update malformed set raw = x'', reason = 'its text was erased' where raw != x'' and (account, external_id)"
-            " = (select account, external_id from orders where id = ?)"
+            "update malformed set raw = x'', reason = 'its text was erased' where id in (select m.id from orders o"
+            " cross join malformed m on m.account = o.account and m.external_id = o.external_id where o.id = ?)"
         ),
     }
 )

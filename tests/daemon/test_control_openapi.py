@@ -27,6 +27,8 @@ PATH = {"name": "my-shop", "kind": "statuses", "order": "12", "job": "17"}
 BODIES: dict[str, dict[str, object]] = {
     "status": {"status": "sent"},
     "payment": {"paid": True, "amount": "12.30"},
+    "export": {"buyer": "jan@example.org"},
+    "erase": {"buyers": ["12"]},
     "parcels": {"carrier": "INPOST", "number": "620001"},
     "orders": {"orders": [], "malformed": [], "undated": True},
     "resolve": {"shop_order": "88"},
