@@ -81,7 +81,10 @@ def told(path: Path, text: str | bytes, environ: dict[str, str] | None = None) -
 MISTAKES: list[tuple[str, Expected]] = [
     # the whole file
     ("shop = 1\n", (1, "shop", "is not a key here (did you mean shops?)")),
-    ("\n[zzz]\n", (2, "zzz", "is not a key here; the keys here are daemon, privacy, statuses, rules, marketplaces, shops")),
+    (
+        "\n[zzz]\n",
+        (2, "zzz", "is not a key here; the keys here are daemon, privacy, statuses, rules, marketplaces, shops"),
+    ),
     # TOML itself
     ('a = "x\n', (1, "", "column 7: a closing quote is missing")),
     ("a = 'x\nb = 1\n", (1, "", "column 5: a closing quote is missing")),
