@@ -123,9 +123,10 @@ class Eraser:
         last = meta.get("rewritten_at")
         rewrite = wanted and (last is None or self._clock.now() - when(int(last)) >= REWRITE_AFTER)
         for _ in range(TRIES):
-            if await self._store.shed(rewrite=rewrite):
+            quiet = rewrite and not await retained.is_busy(self._reader, self._clock.now())
+            if await self._store.shed(rewrite=quiet):
                 self._began = True
-                if rewrite:
+                if quiet:
                     await self._rounds.act(erasing.rewritten(self._clock.now()))
                 return
             await self._clock.sleep(PAUSE)

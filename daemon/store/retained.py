@@ -65,6 +65,14 @@ async def unread_due(reader: Reader, account: str, before: datetime, limit: int)
     return [(row[0], row[1]) for row in rows]
 
 
+async def is_busy(reader: Reader, now: datetime) -> bool:
+    """Whether a job is under way or due."""
+    rows = await reader.fetch(
+        "select exists (select 1 from job where state in ('waiting', 'sending', 'unsure') and due <= ?)", ms(now)
+    )
+    return bool(rows[0][0])
+
+
 async def platforms(reader: Reader) -> dict[str, str]:
     """The platform of every account that the store knows, also of those that the settings have no more."""
     return dict(await reader.fetch("select name, platform from account"))

@@ -142,6 +142,8 @@ def complaint(program: click.Group, words: list[str]) -> str | None:
     verb = program.get_command(context, words[0])
     if verb is None:
         return f"there is no command {words[0]}"
+    if isinstance(verb, click.Group):
+        return complaint(verb, words[1:])
     options |= {
         name
         for parameter in verb.get_params(click.Context(verb, info_name=words[0]))

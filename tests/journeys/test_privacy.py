@@ -1,4 +1,4 @@
-"""Buyers' data through the real program: told about, handed out, erased by time and by hand, and gone from every file."""
+"""Buyers' data through the real program: told about, handed out, erased by time and by hand, gone from every file."""
 
 from __future__ import annotations
 
