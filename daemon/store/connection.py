@@ -94,6 +94,7 @@ def prepare(data_dir: Path, *, restored: bool = False) -> tuple[Path, str]:
     return path, installation
 
 
+CACHE = -65536  # KiB, for SQLite
 SETTINGS = (
     "pragma foreign_keys = on",
     "pragma secure_delete = on",
@@ -101,7 +102,7 @@ SETTINGS = (
     "pragma cell_size_check = on",
     "pragma mmap_size = 0",
     "pragma busy_timeout = 5000",
-    "pragma cache_size = -65536",
+    f"pragma cache_size = {CACHE}",
     "pragma wal_autocheckpoint = 1000",
     "pragma journal_size_limit = 16777216",
     "pragma synchronous = full",

@@ -21,7 +21,7 @@ from daemon.core.intake import Known
 from daemon.core.job import JobKind, JobState
 from daemon.store.batch import Batch, Cell
 from daemon.store.case import Case, JobRecord, LinkRecord, OrderRecord, when
-from daemon.store.connection import SETTINGS, Lock, confirm, prepare, see
+from daemon.store.connection import CACHE, SETTINGS, Lock, confirm, prepare, see
 from orderferry import Order, Stage
 
 CACHED = 2_000
@@ -219,11 +219,14 @@ class Store:
         """
         try:
             if rewrite:
+                await self._db.execute("pragma cache_size = -4096")  # else it takes twice what rounds are given
                 await self._db.execute("vacuum")
             rows = await self.fetch("pragma wal_checkpoint(truncate)")
         except sqlite3.OperationalError as error:  # a round's transaction is open
             log.debug("store_not_shed", error=str(error))
             return False
+        finally:
+            await self._db.execute(f"pragma cache_size = {CACHE}")
         return bool(rows[0][0] == 0)
 
     def seal_forwarded(self, number: int, account: str, encoded: bytes) -> bytes:

@@ -19,7 +19,7 @@ from daemon import acts
 from daemon.core.retention import Keeps
 from daemon.core.statuses import Ladder, Rules
 from daemon.privacy import erasing
-from daemon.privacy.eraser import Eraser
+from daemon.privacy.eraser import NIGHT, Eraser
 from daemon.store.erasure import carry_erasures
 from daemon.store.reader import Reader
 from daemon.views import CommandError
@@ -427,6 +427,20 @@ async def test_the_file_is_rewritten_at_most_once_a_week_and_never_while_a_job_i
         await engine.erase()
         last, wanted = await rewritten()
         assert (last != first, wanted) == (True, "0")
+
+
+async def test_a_large_file_is_rewritten_at_night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("daemon.privacy.eraser.LARGE", 0)
+    async with hub(tmp_path) as engine:
+        await sold_and_sent(engine, 1)
+        await erased_by_hand(engine)
+        hours = []
+        for _ in range(24):
+            await engine.erase()
+            if (await engine.store.meta())[erasing.WANTED] == "0":
+                hours.append(engine.clock.now().astimezone().hour)
+            await engine.pass_time(3600)
+        assert hours[0] in NIGHT
 
 
 async def test_copies_from_before_a_new_schema_go_with_age(tmp_path: Path) -> None:
