@@ -73,7 +73,7 @@ class Eraser:
             orders = await self._erase(account, before, keeps, platforms)
             texts = await self._erase_unread(account, before)
             if orders or texts:
-                log.info("buyer_data_erased", account=account, orders=orders, texts=texts)
+                log.info("buyer_data_erased", account=account, orders=orders, malformed=texts)
         await self._shed()
         await asyncio.to_thread(drop_copies, self._store.path, self._clock.now())
 

@@ -23,10 +23,10 @@ from daemon.privacy.eraser import NIGHT, Eraser
 from daemon.store.erasure import carry_erasures
 from daemon.store.reader import Reader
 from daemon.views import CommandError
-from orderferry import MalformedOrder, Page, Parcel, Rejected, Stage
+from orderferry import MalformedOrder, Page, Parcel, Rejected, Stage, Unavailable, Unsure
 from orderferry.testing.clock import START
 from tests.daemon.engine import BUYER, VAULT, Engine, EngineClock, order, page
-from tests.daemon.engine_platforms import MarketWorld, ShopWorld
+from tests.daemon.engine_platforms import Applied, MarketWorld, Shop, ShopWorld, SteppingShop
 
 KEEPS = Keeps(general=timedelta(days=30))
 LADDER = Ladder(
@@ -53,11 +53,13 @@ class Hub(Engine):
 
 
 @asynccontextmanager
-async def hub(data: Path, world: ShopWorld | None = None, clock: EngineClock | None = None) -> AsyncIterator[Hub]:
+async def hub(
+    data: Path, world: ShopWorld | None = None, clock: EngineClock | None = None, kind: type[Shop] = Shop
+) -> AsyncIterator[Hub]:
     if clock is None:
         clock = world._clock if world and isinstance(world._clock, EngineClock) else EngineClock()
     world = world or ShopWorld(clock)
-    engine = await Hub.between(data, world, clock=clock, market=MarketWorld())
+    engine = await Hub.between(data, world, kind, clock=clock, market=MarketWorld())
     engine.accounts.ladder = LADDER
     engine.reader = await Reader.open(engine.store.path, VAULT)
     engine.eraser = Eraser(engine.store, engine.reader, engine.rounds, clock, lambda: engine.accounts.ladder)
@@ -270,6 +272,44 @@ async def test_what_is_owed_ends_with_the_reason_and_nothing_more_is_sent(tmp_pa
         await engine.pass_time(3 * DAY)
         assert world.applied == []
         assert await engine.states() == ["cancelled"]
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+async def test_a_lost_answer_is_still_looked_up_and_nothing_is_sent_again(tmp_path: Path, arrived: bool) -> None:
+    world = ShopWorld(EngineClock())
+    async with hub(tmp_path, world) as engine:
+        world.then("add_order", Applied(Unsure("cut off")) if arrived else Unsure("cut off"))
+        world.then("find_order", Unavailable("away"))
+        await engine.receive(page(order(1)))
+        await engine.settle()
+        assert await engine.states() == ["unsure"]
+        told = await erased_by_hand(engine, even=True)
+        assert told == "job 1 goes on to look whether shop has it; it is not sent again"
+        await engine.pass_time(3600)
+        assert len(world.applied) == len(world.asked("add_order")) * arrived == arrived
+        assert await engine.states() == (["done"] if arrived else ["cancelled"])
+        assert len(await engine.links()) == arrived
+
+
+async def test_an_order_that_stands_half_made_is_a_person_s_to_look_after(tmp_path: Path) -> None:
+    world = ShopWorld(EngineClock())
+    async with hub(tmp_path, world, kind=SteppingShop) as engine:
+        world.then("add_order", Unavailable("away"))
+        await engine.receive(page(order(1)))
+        await engine.settle()
+        assert await engine.states() == ["waiting"]
+        told = await erased_by_hand(engine, even=True)
+        assert "the buyer's data was erased, and shop may have the order, or a part of it" in told
+        assert "orderferry resolve 1 --shop-order N" in told
+        await engine.pass_time(3 * DAY)
+        assert await engine.states() == ["parked"]
+        with pytest.raises(CommandError, match="job 1 is in doubt"):
+            await engine.rounds.act(acts.retry(1, 1, 0), [1])
+        done = await engine.rounds.act(acts.resolve_again(1, 1, 0), [1])
+        assert "nothing is sent: the buyer's data was erased" in done.text
+        await engine.pass_time(3 * DAY)
+        assert await engine.states() == ["cancelled"]
+        assert world.applied == []
 
 
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
