@@ -281,7 +281,7 @@ def _where(subject: Subject, jobs: Sequence[JobFacts], links: Sequence[LinkFacts
         yield f"{'A job is' if len(jobs) == 1 else f'{len(jobs)} jobs are'} under way."
     yield f"Its status is {subject.status}."
     if subject.erased_at:
-        yield f"Its buyer's data was erased on {day(subject.erased_at)}: what is left are its numbers."
+        yield f"Its buyer's data was erased on {day(subject.erased_at)}: only its numbers are left."
 
 
 def _text(entry: Entry, key: str) -> str | None:

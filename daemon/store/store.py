@@ -21,7 +21,7 @@ from daemon.core.intake import Known
 from daemon.core.job import JobKind, JobState
 from daemon.store.batch import Batch, Cell
 from daemon.store.case import Case, JobRecord, LinkRecord, OrderRecord, when
-from daemon.store.connection import CACHE, SETTINGS, Lock, confirm, prepare, see
+from daemon.store.connection import BUSY, CACHE, SETTINGS, Lock, confirm, prepare, see
 from orderferry import Order, Stage
 
 CACHED = 2_000
@@ -215,9 +215,10 @@ class Store:
         """Lets the file and its log forget what was deleted; False where that has to be asked for once more.
 
         With `rewrite` the whole file is written anew, which takes a moment for every 100 MB, and whoever wants to write
-        waits for it. A round under way or a reader can be in its way.
+        waits for it. A round under way or a reader can be in its way; it waits for neither, as rounds would wait too.
         """
         try:
+            await self._db.execute("pragma busy_timeout = 0")
             if rewrite:
                 await self._db.execute("pragma cache_size = -4096")  # else it takes twice what rounds are given
                 await self._db.execute("vacuum")
@@ -227,6 +228,7 @@ class Store:
             return False
         finally:
             await self._db.execute(f"pragma cache_size = {CACHE}")
+            await self._db.execute(f"pragma busy_timeout = {BUSY}")
         return bool(rows[0][0] == 0)
 
     def seal_forwarded(self, number: int, account: str, encoded: bytes) -> bytes:
