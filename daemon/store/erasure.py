@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from types import MappingProxyType
 
@@ -57,34 +58,35 @@ def carry_erasures(present: Path, restored: Path) -> int:
     Both are whole store files of the same schema, of which no daemon is running. Orders are matched by account and
     external id, as numbers may have been given anew. May be repeated. Raises `sqlite3.Error`.
     """
-    with _open(present) as source:
+    with closing(_open(present)) as source:
         erased = source.execute(
             "select account, external_id, erased_at from orders where erased_at is not null"
         ).fetchall()
         unread = source.execute("select account, external_id from malformed where raw = x''").fetchall()
-    source.close()
-    with _open(restored) as target:
+    with closing(_open(restored)) as target:
         target.execute("pragma secure_delete = on")
         target.execute("begin immediate")
-        done = 0
-        for account, external_id, at in erased:
-            row = target.execute(
-                "select id, erased_at from orders where account = ? and external_id = ?", (account, external_id)
-            ).fetchone()
-            if row is None:
-                continue
-            for statement in ERASING.values():
-                target.execute(statement, (row[0],))
-            target.execute("update orders set erased_at = ?, has_email = 0 where id = ?", (at, row[0]))
-            done += row[1] is None
+        done = sum(_carry(target, *one) for one in erased)
         for named in unread:
             for statement in ERASING_UNREAD.values():
                 target.execute(statement, named)
         target.execute("commit")
         target.execute("vacuum")
         target.execute("pragma wal_checkpoint(truncate)")
-    target.close()
     return done
+
+
+def _carry(target: sqlite3.Connection, account: str, external_id: str, at: int) -> bool:
+    """Erases one order; False where it is not there, or was erased already."""
+    row = target.execute(
+        "select id, erased_at from orders where account = ? and external_id = ?", (account, external_id)
+    ).fetchone()
+    if row is None:
+        return False
+    for statement in ERASING.values():
+        target.execute(statement, (row[0],))
+    target.execute("update orders set erased_at = ?, has_email = 0 where id = ?", (at, row[0]))
+    return row[1] is None
 
 
 def _open(path: Path) -> sqlite3.Connection:
