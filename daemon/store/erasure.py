@@ -31,8 +31,8 @@ ERASING: Mapping[str, str] = MappingProxyType(
         "erase_tracking": "update journal set data = json_remove(data, '$.number')"
         " where order_id = ? and kind = 'parcel_added'",
         "erase_raw": (
-            "update malformed set raw = x'', reason = 'its text was erased' where id in (select m.id from orders o"
-            " cross join malformed m on m.account = o.account and m.external_id = o.external_id where o.id = ?)"
+            "update malformed set raw = x'', reason = 'its text was erased' from orders o"
+            " where o.id = ? and malformed.account = o.account and malformed.external_id = o.external_id"
         ),
     }
 )

@@ -86,6 +86,7 @@ class ScriptedPrivacy:
 
     def __init__(self) -> None:
         self.commands: list[tuple[object, ...]] = []
+        self.export_ends: BaseException | None = None
 
     async def privacy(self) -> PrivacyReport:
         return REPORT
@@ -99,6 +100,8 @@ class ScriptedPrivacy:
         yield SearchLine(looked_at=200, of=400)
         yield SearchLine(looked_at=400, of=400, order=HELD)
         yield SearchLine(looked_at=400, of=400, unread=UNREAD)
+        if self.export_ends is not None:
+            raise self.export_ends
         yield SearchLine(looked_at=400, of=400, done=True)
 
     async def privacy_erase(

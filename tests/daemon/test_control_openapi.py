@@ -188,6 +188,7 @@ async def test_a_stream_that_can_not_go_on_is_as_described(
 ) -> None:
     hub.progress = (*hub.progress, error)
     hub.news.put_nowait(error)
+    hub.export_ends = error
     for route in ROUTES:
         if route.stream is not None:
             status, content_type, raw = await ask(http, route)
