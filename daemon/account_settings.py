@@ -19,6 +19,8 @@ from daemon.core.routing import MAIL, Sync
 from daemon.core.thanking import Letters
 from daemon.core.ticking import IMMEDIATE
 from daemon.isolation.limits import Isolation
+from daemon.privacy.settings import KEY as KEEP
+from daemon.privacy.settings import check_keep
 from daemon.secret_sources import WrongValueError
 from daemon.toml_lines import KeyPath
 from daemon.toml_values import TableReader, closest, quoted, seen, shown
@@ -54,8 +56,8 @@ class AccountSettings(Struct, frozen=True, kw_only=True):
     which of the hub's statuses they get (None: that of every new order), `sync` how often the account is told changes,
     `thank_you` whether its buyers get a mail. `letters` are the mail account's own.
     `isolation` says where the plugin runs (None: as its origin asks for), `memory_mib` (0: no limit) and `open_files`
-    what it may take in a process of its own. An import has no `platform`, and none of what only a platform can be
-    asked.
+    what it may take in a process of its own. `keep_buyer_data` is None where [privacy] says it. An import has no
+    `platform`, and none of what only a platform can be asked.
     """
 
     name: str
@@ -81,6 +83,7 @@ class AccountSettings(Struct, frozen=True, kw_only=True):
     isolation: Isolation | None = None
     memory_mib: Annotated[int, msgspec.Meta(ge=0, le=1_048_576)] = 1024
     open_files: Annotated[int, msgspec.Meta(ge=64, le=65_536)] = 256
+    keep_buyer_data: Duration | None = None
 
     @property
     def maps(self) -> Maps:
@@ -111,6 +114,7 @@ COMMON_KEYS: Mapping[Role, tuple[str, ...]] = MappingProxyType(
             "forward_marketplace_stock",
             "forward_since",
             "thank_you",
+            KEEP,
             *_ISOLATION,
         ),
         Role.SHOP: (
@@ -125,9 +129,10 @@ COMMON_KEYS: Mapping[Role, tuple[str, ...]] = MappingProxyType(
             "settle",
             "forward",
             "thank_you",
+            KEEP,
             *_ISOLATION,
         ),
-        Role.IMPORT: ("folder", "mapping", "watch_every", "forward_since"),
+        Role.IMPORT: ("folder", "mapping", "watch_every", "forward_since", KEEP),
         Role.MAIL: ("platform", *_ISOLATION),
     }
 )
@@ -219,6 +224,8 @@ def _account(
     for key in ("poll_every", "settle"):
         if key in values and values[key] <= timedelta(0):
             reader.complain((*at, key), "must be longer than nothing")
+    if KEEP in values:
+        check_keep(reader, values[KEEP], (*at, KEEP), platform)
     if "fetched_status" in values and values["fetched_status"] not in hub:
         meant = closest(values["fetched_status"], hub)
         hint = f" (did you mean {quoted([meant])}?)" if meant else f"; they are {', '.join(hub)}"
@@ -245,6 +252,8 @@ def _import(reader: TableReader, table: Mapping[str, Any], at: tuple[str, str]) 
     every = values.get("watch_every", WATCH_EVERY)
     if every <= timedelta(0):
         reader.complain((*at, "watch_every"), "must be longer than nothing")
+    if KEEP in values:
+        check_keep(reader, values[KEEP], (*at, KEEP))
     if before != len(reader.problems):
         return None
     return msgspec.structs.replace(IMPLICIT_IMPORT, name=at[1], poll_every=every, **values)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import TypeAlias
 
+from daemon.core import retention
 from daemon.core.job import FINAL, ONCE, ImpossibleError, JobEvent, JobKind, JobState, remedies
 from daemon.core.journal import Kind
 from daemon.core.routing import NewJob, syncs
@@ -27,6 +28,7 @@ def forward(number: int, shop: str | None, uid: int) -> Act:
         order = case.order
         if order.stage in {Stage.CANCELLED, Stage.MERGED}:
             raise CommandError("conflict", f"order {number} is {order.stage}; it can't be forwarded")
+        _whole(case, "forwarded")
         if shop is not None and (shop not in desk.targets or desk.targets[shop].role is not Role.SHOP):
             raise CommandError("not_found", f"there is no shop {shop}", _shops(desk))
         names = [shop] if shop is not None else [name for name in _shops(desk) if desk.targets[name].forwards]
@@ -71,6 +73,8 @@ def retry(number: int, job_id: int, uid: int) -> Act:
                 f"job {job_id} is in doubt: it may be done already, and a retry could do it twice. "
                 f"Look whether {where}, then say `{ways}`",
             )
+        if job.kind in retention.NEEDS_BUYER and job.state is not JobState.UNSURE:  # a look needs no buyer
+            _whole(case, "sent")
         _move(case, job, JobEvent.RETRY)
         job.due = desk.now
         job.attempt = 0
@@ -146,10 +150,12 @@ def resolve_again(number: int, job_id: int, uid: int) -> Act:
         job.doubt_at = None
         job.sure = True
         desk.touch(case)
-        if job.kind is JobKind.ADD_ORDER and case.order.stage in {Stage.CANCELLED, Stage.MERGED}:
+        erased = case.order.erased_at is not None
+        if job.kind is JobKind.ADD_ORDER and (erased or case.order.stage in {Stage.CANCELLED, Stage.MERGED}):
             job.progress = None
             desk.note_job(Kind.JOB_RESOLVED, job, how="not_there", uid=uid)
-            text = f"nothing of order {number} is in {job.account}, and nothing is sent: it is {case.order.stage}"
+            why = retention.ERASED if erased else f"it is {case.order.stage}"
+            text = f"nothing of order {number} is in {job.account}, and nothing is sent: {why}"
             return Done(text=text, order=number, jobs=(job_id,))
         desk.note_job(Kind.JOB_RESOLVED, job, how="send_again", uid=uid)
         again = f"order {number} is sent to {job.account} again"
@@ -195,6 +201,7 @@ def add_parcel(number: int, carrier: str, tracking: str, uid: int) -> Act:
 
     def act(desk: Desk) -> Done:
         case = _case(desk, number)
+        _whole(case, "given a parcel")
         if not case.add_parcel(carrier, tracking, desk.now):
             return Done(text=f"order {number} has the parcel {tracking} already", order=number)
         desk.note(Kind.PARCEL_ADDED, order=number, carrier=carrier, number=tracking, uid=uid)
@@ -273,6 +280,15 @@ def _case(desk: Desk, number: int) -> Case:
     if case is None:
         raise CommandError("not_found", f"there is no order {number}")
     return case
+
+
+def _whole(case: Case, what: str) -> None:
+    """Raises where the order's buyer, and all that this needs, is no longer known."""
+    if case.order.erased_at is not None:
+        day = retention.day(case.order.erased_at)
+        raise CommandError(
+            "conflict", f"{retention.ERASED} from order {case.order.id} on {day}, so it can't be {what} any more"
+        )
 
 
 def _job(desk: Desk, number: int, job_id: int) -> tuple[Case, JobRecord]:

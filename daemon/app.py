@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 import socket
-import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -16,12 +14,8 @@ import structlog
 
 from daemon import logs
 from daemon.accounts import Accounts
-from daemon.activation import handed_over
-from daemon.clock import SystemClock
 from daemon.companions import Companion, Companions, ended
 from daemon.config import Config, ConfigError, load
-from daemon.contained import ContainedLoop, end_strays
-from daemon.control.listening import SocketError
 from daemon.control.port import OpenPort
 from daemon.control.server import ControlServer
 from daemon.core import forwarding, liveness
@@ -29,9 +23,8 @@ from daemon.core.blocking import Culprit
 from daemon.core.journal import Entry, Kind
 from daemon.dispatcher import DRAIN, Dispatcher
 from daemon.events import Feed
-from daemon.flooding import LimitedLog
 from daemon.heartbeat import Heartbeat
-from daemon.hooks import Catalogue, Hooks, discover
+from daemon.hooks import Catalogue, Hooks
 from daemon.hub import Hub
 from daemon.hub_reads import Facts
 from daemon.importer import Importer
@@ -41,17 +34,18 @@ from daemon.mqtt.messages import Identity
 from daemon.mqtt.telling import Mqtt
 from daemon.notify import Notifier, Phase
 from daemon.opening import Opener
-from daemon.plugin_list import first_look
+from daemon.privacy.eraser import Eraser
+from daemon.privacy.settings import keeps
 from daemon.recovery import bring_forward, recover
 from daemon.reloading import changes
 from daemon.roster import Roster
 from daemon.round import FatalStoreError, Rounds
-from daemon.store.connection import FILE, StoreBusyError, StoreRefusedError
+from daemon.store.connection import FILE
 from daemon.store.mqtt_reader import MqttReader
 from daemon.store.reader import Reader
 from daemon.store.sealed import SAMPLES
 from daemon.store.store import Store
-from daemon.vault import TokenFiles, Vault, VaultError
+from daemon.vault import TokenFiles, Vault
 from daemon.views import CommandError, Done
 from daemon.watch.alarms import Alarms
 from daemon.watch.metrics import Metrics
@@ -61,7 +55,7 @@ from orderferry import Clock
 
 log = structlog.get_logger("orderferry.daemon")
 
-OK, FAILED, BUSY, REFUSED = 0, 1, 75, 78
+OK, FAILED = 0, 1
 LAST_WORD = 2.0
 
 
@@ -164,6 +158,8 @@ class Daemon:
             clock=self._clock,
         )
         hub.reloader = self.reload
+        eraser = self._eraser = Eraser(store, reader, rounds, self._clock, lambda: self._accounts.ladder)
+        hub.keeps, hub.erased = lambda: keeps(self.config, self._catalogue.platforms), eraser.wake
         hub.keeper = self._keeper = Keeper(store.path, vault, rounds, self._clock, lambda: self.config.backup)
         hub.catalogue = self._catalogue
         hub.watch = Watch(
@@ -279,6 +275,11 @@ class Daemon:
         return [
             self._mqtt.companion(),
             Companion(name="backup", settings=lambda config: config.backup, run=self._keeper.run),
+            Companion(
+                name="privacy",
+                settings=lambda config: keeps(config, self._catalogue.platforms),
+                run=self._eraser.run,
+            ),
             Companion(name="alarms", settings=lambda config: config.watch, run=self._alarms.run),
             Companion(
                 name="metrics",
@@ -317,71 +318,3 @@ class Daemon:
 
     def _rounds_ended(self, _: asyncio.Task[None]) -> None:
         self._stop.set()
-
-
-def run(config: Path, *, log_format: str = "json", restored: bool = False) -> int:
-    """Runs the daemon until SIGTERM or SIGINT; 75 when another one has the store, 78 when it must not start so.
-
-    `restored` says that the store was put back from a backup.
-    """
-    notifier = Notifier.of(os.environ)
-    try:
-        sock = handed_over(os.environ)
-    except SocketError as error:
-        _tell(notifier, error)
-        return REFUSED
-    catalogue = discover(first_look(config))
-    try:
-        settings = load(config, catalogue.platforms, os.environ)
-    except ConfigError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - this is for the person at the terminal
-        notifier.say(str(error.problems[0]))
-        return REFUSED
-    logs.configure(settings.daemon.log_level, log_format)
-    for warning in settings.warnings:
-        log.warning("settings", reason=warning)
-    for refused in catalogue.refused:
-        log.warning("plugin_refused", plugin=refused.name, reason=refused.reason)
-    daemon = Daemon(
-        settings, catalogue, SystemClock(), restored=restored, log_format=log_format, notifier=notifier, sock=sock
-    )
-    with asyncio.Runner(loop_factory=lambda: ContainedLoop(LimitedLog(log, SystemClock()))) as runner:
-        return runner.run(_run(daemon))
-
-
-async def _run(daemon: Daemon) -> int:
-    loop = asyncio.get_running_loop()
-    daemon.heartbeat.start()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, daemon.ask_to_stop)
-    loop.add_signal_handler(signal.SIGHUP, daemon.ask_to_reload)
-    starting, ending = asyncio.create_task(daemon.start()), asyncio.create_task(daemon.wait())
-    try:
-        await asyncio.wait({starting, ending}, return_when=asyncio.FIRST_COMPLETED)
-        if starting.done():
-            await starting
-        code = await ending
-    except StoreBusyError as error:
-        _tell(daemon.notifier, error)
-        code = BUSY
-    except (StoreRefusedError, VaultError, SocketError) as error:
-        _tell(daemon.notifier, error)
-        code = REFUSED
-    finally:
-        for task in (starting, ending):
-            task.cancel()
-        await asyncio.gather(starting, ending, return_exceptions=True)
-        await daemon.stop()
-        daemon.heartbeat.stop()
-    log.info("stopped")
-    if left := await end_strays():
-        log.warning("tasks_left_behind", count=left, reason="a plugin's own tasks ignore that the program ends")
-        sys.stderr.flush()
-        os._exit(code)  # all is on disk; asyncio would wait for them for ever
-    return code
-
-
-def _tell(notifier: Notifier, error: Exception) -> None:
-    """Why it can't start, for the person at the terminal and for `systemctl status`."""
-    print(f"orderferry: {error}", file=sys.stderr)  # noqa: T201 - as it says
-    notifier.say(str(error))

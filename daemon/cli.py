@@ -8,7 +8,18 @@ from __future__ import annotations
 
 import click
 
-from daemon.commands import acting, doctoring, following, importing, keeping, plugging, reading, setting_up, starting
+from daemon.commands import (
+    acting,
+    doctoring,
+    following,
+    importing,
+    keeping,
+    plugging,
+    privacy,
+    reading,
+    setting_up,
+    starting,
+)
 from daemon.commands.group import EXIT_CODES, Verbs, socket_option_of_all
 
 _EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code}  {about}" for code, about in EXIT_CODES.items())
@@ -67,6 +78,7 @@ for _verb in (
     acting.reload,
     following.tail,
     following.top,
+    privacy.privacy,
     keeping.backup,
     keeping.restore,
     keeping.rekey,

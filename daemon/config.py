@@ -28,6 +28,7 @@ from daemon.core.statuses import Ladder, Rules
 from daemon.mqtt_settings import MqttSettings
 from daemon.paths import default_data_dir, default_socket
 from daemon.plugin_list import PluginSettings
+from daemon.privacy.settings import PrivacySettings, read_privacy
 from daemon.secret_sources import WrongValueError
 from daemon.toml_lines import KeyPath, line_of_each_key
 from daemon.toml_values import Problem, TableReader, closest, quoted
@@ -37,6 +38,7 @@ from orderferry import Role
 from orderferry.platform import AnyPlatform
 
 LONGEST_SOCKET = 100
+OWN_SECTIONS = ("daemon", "plugins", "privacy", "backup", "mqtt", watch_settings.SECTION, "statuses", "rules")
 
 _STATUS_KEY = re.compile(r"[a-z0-9_-]{1,32}")
 
@@ -79,6 +81,7 @@ class Config(Struct, frozen=True, kw_only=True):
     backup: BackupSettings = BackupSettings()
     statuses: tuple[Status, ...]
     rules: Rules = Rules()
+    privacy: PrivacySettings = PrivacySettings()
     accounts: tuple[AccountSettings, ...]
     mqtt: MqttSettings | None = None
     watch: WatchSettings = WatchSettings()
@@ -110,10 +113,22 @@ def load(path: Path, platforms: Mapping[str, type[AnyPlatform]], environ: Mappin
     text, mode = _read(path)
     document = _parse(path, text)
     reader = TableReader(path, line_of_each_key(text), environ)
-    sections = ("daemon", "plugins", "backup", "mqtt", watch_settings.SECTION, "statuses", "rules", *SECTIONS, MAIL)
+    sections = (
+        "daemon",
+        "plugins",
+        "privacy",
+        "backup",
+        "mqtt",
+        watch_settings.SECTION,
+        "statuses",
+        "rules",
+        *SECTIONS,
+        MAIL,
+    )
     reader.check_keys(document, sections, ())
     daemon = _daemon(reader, document.get("daemon", {}), environ)
     plugins = plugin_list.read(reader, document)
+    privacy = read_privacy(reader, document.get("privacy", {}))
     backup = backup_settings.read(reader, document.get("backup", {}))
     mqtt = _mqtt(reader, document.get("mqtt"))
     watch = watch_settings.read(reader, document) or WatchSettings()
@@ -132,6 +147,7 @@ def load(path: Path, platforms: Mapping[str, type[AnyPlatform]], environ: Mappin
         path=path,
         daemon=daemon,
         plugins=plugins,
+        privacy=privacy,
         backup=backup,
         mqtt=mqtt,
         watch=watch,

@@ -13,6 +13,7 @@ import msgspec
 from daemon.core.intake import Known
 from daemon.core.job import ONCE, JobEvent, JobKind, JobState, remedy
 from daemon.core.journal import Data, Entry, Kind, Scalar
+from daemon.core.retention import final_since, without_buyer
 from daemon.core.routing import NewJob, Target, reconcile
 from daemon.core.statuses import Happening, Ladder
 from daemon.store.batch import Batch
@@ -195,6 +196,8 @@ class Desk:
     def _route(self, case: Case) -> None:
         plan = reconcile(case.state(), self.targets, self.now)
         order = case.order
+        if order.erased_at is not None:
+            plan = without_buyer(plan, case.state())
         if plan.held != order.held:
             order.held = plan.held
             case.changed = True
@@ -234,6 +237,9 @@ class Desk:
     def write(self) -> Batch:
         """All of it as one batch."""
         for case in self._touched.values():
+            since = final_since(case.order.final_at, case.state(), self.ladder, self.now)
+            case.changed |= since != case.order.final_at
+            case.order.final_at = since
             case.write(self.batch)
         for entry in self.entries:
             self.batch.add(

@@ -274,29 +274,29 @@ class Dispatcher:
             since = (job.sent_at or job.made_at) - SEARCH_BACK
             found = await ask(state.name, "find_order", reference=self._reference(claimed), since=since)
             return None if found is None else _shop_order(found), Said(status=job.told_status, paid=job.told_paid)
+        if job.kind in {JobKind.SET_STATUS, JobKind.SET_PAYMENT, JobKind.SET_TRACKING}:
+            return None, await self._sync(state, claimed)
         if order is None:
             raise Malformed("the stored order can't be read; is this the key that it was sealed with?")
         if job.kind is JobKind.SEND_MAIL:
             await ask(state.name, "send_mail", mail=self._mail(state, claimed, order))
             return None, Said()
-        if job.kind is JobKind.ADD_ORDER:
-            told = forwarding.build(
-                order,
-                number=job.order_id,
-                status=claimed.status,
-                begun_as=job.told_status if job.begun else None,
-                paid=bool(job.told_paid) if job.begun else claimed.paid,
-                source=claimed.source,
-                source_platform=self._accounts.platform_of(claimed.source),
-                mark=self._reference(claimed),
-                passing=state.passing,
-            )
-            if not job.sure and state.settings.forward.look_for_others:
-                await self._look_for_others(state.name, told)
-            progress = _Progress(self._rounds, job.id, claimed.progress)
-            added = await ask(state.name, "add_order", order=told, progress=progress)
-            return _shop_order(added), Said(status=job.told_status, paid=job.told_paid)
-        return None, await self._sync(state, claimed)
+        told = forwarding.build(
+            order,
+            number=job.order_id,
+            status=claimed.status,
+            begun_as=job.told_status if job.begun else None,
+            paid=bool(job.told_paid) if job.begun else claimed.paid,
+            source=claimed.source,
+            source_platform=self._accounts.platform_of(claimed.source),
+            mark=self._reference(claimed),
+            passing=state.passing,
+        )
+        if not job.sure and state.settings.forward.look_for_others:
+            await self._look_for_others(state.name, told)
+        progress = _Progress(self._rounds, job.id, claimed.progress)
+        added = await ask(state.name, "add_order", order=told, progress=progress)
+        return _shop_order(added), Said(status=job.told_status, paid=job.told_paid)
 
     async def _look_for_others(self, name: str, order: ForwardOrder) -> None:
         """Raises where something else has put this purchase into the shop already."""

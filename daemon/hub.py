@@ -12,9 +12,9 @@ from daemon.accounts import AccountState
 from daemon.core import forwarding
 from daemon.fetching import all_at_once
 from daemon.hooks import Catalogue
-from daemon.hub_reads import HubReads
 from daemon.hub_watch import HubWatch
 from daemon.plugin_views import plugin_views
+from daemon.privacy.hub import PrivacyHub
 from daemon.views import (
     BackupProgress,
     CommandError,
@@ -29,7 +29,7 @@ from orderferry import Order, Role
 NUMBER = re.compile(r"[\w\- ().]{1,64}")
 
 
-class Hub(HubWatch, HubReads):
+class Hub(HubWatch, PrivacyHub):
     """Implements `daemon.control.hub.Hub` on the running daemon; `HubReads` has what is only asked."""
 
     reloader: Callable[[int], Awaitable[Done]]

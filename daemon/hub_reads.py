@@ -15,6 +15,7 @@ from daemon.accounts import Accounts, AccountState, Health, login_command
 from daemon.config import Config
 from daemon.core import forwarding
 from daemon.core.job import JobState
+from daemon.core.retention import ERASED, day
 from daemon.core.routing import State, functions
 from daemon.events import Feed
 from daemon.fetching import Fetching
@@ -193,7 +194,7 @@ class HubReads(HubJournal):
         number = await self._number(order)
         row = await self._reader.row(number)
         document = await self._reader.document(number)
-        if document is None:
+        if document is None and row[14] is None:
             raise CommandError("conflict", f"the stored order {number} can't be read")
         return shown.order_view(
             row,
@@ -218,7 +219,8 @@ class HubReads(HubJournal):
         row = await self._reader.row(number)
         document = await self._reader.document(number)
         if document is None:
-            raise CommandError("conflict", f"the stored order {number} can't be read")
+            gone = None if row[14] is None else f"{ERASED} from order {number} on {day(when(row[14]))}"
+            raise CommandError("conflict", gone or f"the stored order {number} can't be read")
         links = {link[1]: link[3] for link in await self._reader.links([number])}
         state = State(
             account=row[1],

@@ -17,6 +17,7 @@ from daemon.core.journal import Kind
 from daemon.core.routing import MAIL, NewJob
 from daemon.core.statuses import Happening
 from daemon.desk import Desk, Needs
+from daemon.privacy.following import comes_back, follow
 from daemon.store.case import Case, JobRecord, OrderRecord, ms
 from orderferry import Echo, MalformedOrder, Order, Page, Role, Stage
 
@@ -192,6 +193,10 @@ def _first_status(desk: Desk, account: str, order: Order) -> str:
 def _take_changed(desk: Desk, received: Received, case: Case, fetched: Fetched) -> None:
     order, body, digest = fetched
     record = case.order
+    if record.erased_at is not None and not comes_back(desk, case, order):
+        follow(desk, case, order, digest)
+        desk.known[received.account, order.external_id] = _as_known(case)
+        return
     before = case.document
     if before is not None and (whole := remembered(before, order)) is not order:
         order, body = whole, _ENCODER.encode(whole)
@@ -326,11 +331,12 @@ def _keep_malformed(desk: Desk, received: Received, entry: MalformedOrder) -> bo
     external_id = malformed_id(entry)
     number = desk.store.new_id("malformed")
     moment = ms(desk.now)
-    raw = desk.store.seal_raw(entry.raw[:MAX_RAW], received.account, external_id)
+    known = desk.known.get((received.account, external_id))
+    erased = known is not None and desk.cases[known.id].order.erased_at is not None
+    raw = b"" if erased else desk.store.seal_raw(entry.raw[:MAX_RAW], received.account, external_id)
     desk.batch.add("note_malformed", number, received.account, external_id, entry.reason, raw, moment, moment)
     if desk.unreadable.get((received.account, external_id)) == entry.reason:
         return False
-    known = desk.known.get((received.account, external_id))
     desk.note(
         Kind.ORDER_MALFORMED,
         order=known.id if known is not None else None,

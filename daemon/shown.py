@@ -45,12 +45,13 @@ def order_row(row: Any, links: Sequence[Any], warnings: Sequence[str]) -> OrderR
         shops={link[1]: link[3] for link in links if link[0] == row[0] and link[1] != row[1]},
         finished=not row[10],
         warnings=tuple(warnings),
+        erased_at=None if row[11] is None else when(row[11]),
     )
 
 
 def order_view(
     row: Any,  # sqlite rows, here and below
-    document: Order,
+    document: Order | None,
     *,
     platform: str,
     links: Sequence[Any],
@@ -70,6 +71,10 @@ def order_view(
         held=row[11],
         merged_into=row[12],
         paid=bool(row[8]),
+        external_id=row[2],
+        total=row[7],
+        ordered_at=when(row[5]),
+        updated_at=when(row[6]),
         order=document,
         links=tuple(link_view(link) for link in links if link[1] != row[1]),
         jobs=tuple(job_view(job) for job in jobs),
@@ -78,8 +83,10 @@ def order_view(
         differences=tuple(
             DifferenceView(account=name, what=one.what, was=one.was, now=one.now)
             for name, given in forwarded.items()
+            if document is not None
             for one in differences(given, document)
         ),
+        erased_at=None if row[14] is None else when(row[14]),
     )
 
 
@@ -167,6 +174,7 @@ def story_view(
         status=row[4],
         held=row[11],
         merged_into=row[12],
+        erased_at=None if row[14] is None else when(row[14]),
     )
     told = tell(
         subject,

@@ -169,7 +169,7 @@ class LinkView(View, frozen=True, kw_only=True):
 
 
 class OrderRow(View, frozen=True, kw_only=True):
-    """An order in a list; `shops` maps each shop to its order's number there."""
+    """An order in a list; `shops` maps each shop to its order's number there; `erased_at`: its buyer's data is gone."""
 
     id: int
     account: str
@@ -183,6 +183,7 @@ class OrderRow(View, frozen=True, kw_only=True):
     shops: Mapping[str, str]
     finished: bool
     warnings: tuple[str, ...] = ()
+    erased_at: datetime | None = None
 
 
 class OrdersView(View, frozen=True, kw_only=True):
@@ -205,6 +206,7 @@ class OrderView(View, frozen=True, kw_only=True):
     """Everything the hub knows of one order; `order` is the purchase as the platform told it last.
 
     `differences` are changes since the order was forwarded, which stay in the hub: the seller acts on them in the shop.
+    Since `erased_at` nothing is held that tells who the buyer is, and `order` is None.
     """
 
     id: int
@@ -216,12 +218,17 @@ class OrderView(View, frozen=True, kw_only=True):
     held: str | None
     merged_into: int | None
     paid: bool
-    order: Order
+    external_id: str
+    total: str
+    ordered_at: datetime
+    updated_at: datetime
+    order: Order | None
     links: tuple[LinkView, ...]
     jobs: tuple[JobView, ...]
     parcels: tuple[Parcel, ...]
     warnings: tuple[str, ...]
     differences: tuple[DifferenceView, ...] = ()
+    erased_at: datetime | None = None
 
 
 class Withheld(View, frozen=True, kw_only=True):

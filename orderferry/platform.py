@@ -97,6 +97,7 @@ class Platform(Generic[SettingsT]):
     `id` is what `platform = "..."` says in config.toml. `poll_every` is how often orders are fetched unless the seller
     says otherwise, `statuses` the map from the hub's own statuses to the platform's until he writes one, `concurrency`
     how many hook calls may run at once for one account, `call_limit` the seconds after which a hook call is given up.
+    `longest_keep` is how long the platform lets a seller keep its buyers' data after an order's end, None for no limit.
     `why_not` says of flags that are missing (by their names in lower case) why, each in one sentence for sellers.
     """
 
@@ -110,6 +111,7 @@ class Platform(Generic[SettingsT]):
     statuses: ClassVar[Mapping[str, str]] = {}
     concurrency: ClassVar[int] = 4
     call_limit: ClassVar[float] = 120.0
+    longest_keep: ClassVar[timedelta | None] = None
 
     def __init__(self, account: Account[SettingsT]) -> None:
         self.account = account

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from daemon.activation import NAME
-from daemon.app import BUSY, REFUSED
 from daemon.dispatcher import DRAIN
 from daemon.paths import SOCKET, default_data_dir, default_socket
+from daemon.running import BUSY, REFUSED
 from daemon.vault import CREDENTIAL
 
 UNITS = Path(__file__).parents[1] / "packaging" / "systemd"

@@ -196,7 +196,7 @@ def _order_row(one: Mapping[str, Any]) -> tuple[object, ...]:
         one["account"],
         one["external_id"],
         one["stage"],
-        one["status"],
+        one["status"] + (f" (erased {one['erased_at'][:10]})" if one["erased_at"] else ""),
         one["total"],
         words.yes(one["paid"]),
         in_shops,

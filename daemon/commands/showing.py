@@ -14,6 +14,9 @@ MOST_ALARMS = 20
 def order_lines(view: Mapping[str, Any], most: int | None) -> Iterator[str]:
     """All that is known of an order."""
     order = view["order"]
+    if order is None:
+        yield from _erased_lines(view)
+        return
     delivery, payment, buyer = order["delivery"], order["payment"], order["buyer"]
     yield words.clean(f"Order {view['id']}, {view['account']} {order['external_id']}")
     yield from words.fields(
@@ -44,6 +47,30 @@ def order_lines(view: Mapping[str, Any], most: int | None) -> Iterator[str]:
     ]
     yield from words.table(columns, rows, most)
     yield ""
+    yield from _state_lines(view)
+    yield from _differences(view["differences"], most)
+
+
+def _erased_lines(view: Mapping[str, Any]) -> Iterator[str]:
+    """What is left of an order whose buyer's data was erased."""
+    yield words.clean(f"Order {view['id']}, {view['account']} {view['external_id']}")
+    yield f"Its buyer's data was erased on {view['erased_at'][:10]}. What is left:"
+    yield from words.fields(
+        [
+            ("stage", view["stage"] + (f", merged into order {view['merged_into']}" if view["merged_into"] else "")),
+            ("status", view["status"]),
+            ("bought", words.when(view["ordered_at"])),
+            ("came", words.when(view["first_seen"])),
+            ("changed", words.when(view["updated_at"])),
+            ("total", view["total"]),
+            ("payment", "paid" if view["paid"] else "not paid"),
+        ]
+    )
+    yield ""
+    yield from _state_lines(view)
+
+
+def _state_lines(view: Mapping[str, Any]) -> Iterator[str]:
     for link in view["links"]:
         yield words.clean(f"in {link['account']} as order {link['number']} since {words.when(link['since'])}")
     if not view["links"]:
@@ -55,7 +82,6 @@ def order_lines(view: Mapping[str, Any], most: int | None) -> Iterator[str]:
         yield words.clean(": ".join(part for part in (what, job["reason"], job["remedy"]) if part))
     for warning in view["warnings"]:
         yield words.clean(f"! {warning}")
-    yield from _differences(view["differences"], most)
 
 
 def alarm_lines(alarms: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -19,9 +19,9 @@ from daemon.commands.group import config_option
 @click.pass_context
 def run(ctx: click.Context, *, config: Path, log_format: str, restored: bool) -> None:
     """Run the daemon, until SIGTERM or Ctrl-C."""
-    from daemon import app
+    from daemon import running
 
-    ctx.exit(app.run(config, log_format=log_format, restored=restored))
+    ctx.exit(running.run(config, log_format=log_format, restored=restored))
 
 
 @click.command()

@@ -83,6 +83,38 @@ class ResolveBody(Body, frozen=True, kw_only=True):
             )
 
 
+class BuyerBody(Body, frozen=True, kw_only=True):
+    """Whose data: `buyer` is an e-mail address, a login, a telephone number or an order; `login` is a login alone.
+
+    `account`: on this account alone.
+    """
+
+    buyer: str | None = None
+    login: str | None = None
+    account: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.buyer is None) == (self.login is None):
+            raise ValueError("give one: `buyer` or `login`")
+
+
+class ErasureBody(Body, frozen=True, kw_only=True):
+    """Whose data, or which orders, each as `buyer` of an export; or a `login`, on this `account` alone.
+
+    `even_unfinished`: also orders that are not over. `dry_run`: only say what would be erased.
+    """
+
+    buyers: tuple[str, ...] = ()
+    login: str | None = None
+    account: str | None = None
+    even_unfinished: bool = False
+    dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        if bool(self.buyers) == (self.login is not None):
+            raise ValueError("give one: `buyers` or `login`")
+
+
 class ImportBody(Body, frozen=True, kw_only=True):
     """Orders to be taken in, whole and as they stand now, and those of the source that could not be read.
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from daemon.core.journal import Entry
+from daemon.privacy.views import ErasureView, PrivacyReport, SearchLine
 from daemon.views import (
     AccountView,
     BackupProgress,
@@ -100,5 +101,19 @@ class Hub(Protocol):
     async def set_status(self, order: str, status: str, uid: int) -> Done: ...
     async def set_payment(self, order: str, *, paid: bool, amount: Decimal | None, uid: int) -> Done: ...
     async def add_parcel(self, order: str, carrier: str, number: str, uid: int) -> Done: ...
+    async def privacy(self) -> PrivacyReport: ...
+    def privacy_export(
+        self, buyer: str | None, login: str | None, account: str | None, uid: int
+    ) -> AsyncIterator[SearchLine]: ...
+    async def privacy_erase(
+        self,
+        buyers: Sequence[str],
+        login: str | None,
+        account: str | None,
+        *,
+        even_unfinished: bool,
+        dry_run: bool,
+        uid: int,
+    ) -> ErasureView: ...
     async def pause(self, name: str, uid: int) -> Done: ...
     async def resume(self, name: str, uid: int) -> Done: ...

@@ -17,6 +17,8 @@ from msgspec import Struct
 
 from daemon.control.bodies import (
     Body,
+    BuyerBody,
+    ErasureBody,
     FetchBody,
     ForwardBody,
     ImportBody,
@@ -29,6 +31,7 @@ from daemon.control.bodies import (
 )
 from daemon.core.job import JobState
 from daemon.core.journal import Entry
+from daemon.privacy.views import ErasureView, PrivacyReport, SearchLine
 from daemon.views import (
     AccountView,
     BackupProgress,
@@ -222,6 +225,32 @@ ROUTES: tuple[Route, ...] = (
         answer=str,
         plain="text/plain; version=0.0.4; charset=utf-8",
         open=True,
+    ),
+    Route(
+        method="GET",
+        path="/v1/privacy",
+        hub="privacy",
+        summary="what is held about buyers, for how long, and who is told; names nobody",
+        answer=PrivacyReport,
+    ),
+    Route(
+        method="POST",
+        path="/v1/privacy/export",
+        hub="privacy_export",
+        summary="all that is held about a person, an order a line; lines between say how far the search is",
+        answer=SearchLine,
+        acts=True,
+        body=BuyerBody,
+        stream="lines",
+    ),
+    Route(
+        method="POST",
+        path="/v1/privacy/erase",
+        hub="privacy_erase",
+        summary="erase a person's data, or that of orders, now",
+        answer=ErasureView,
+        acts=True,
+        body=ErasureBody,
     ),
     Route(
         method="POST",

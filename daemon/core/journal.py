@@ -34,6 +34,10 @@ class Kind(StrEnum):
     STATUS_SET = "status_set"  # was status, and uid (a person did it) or rule (the seller's rule for this did)
     PAYMENT_SET = "payment_set"  # paid amount uid | account (the shop that told it)
     PARCEL_ADDED = "parcel_added"  # carrier number uid
+    BUYER_DATA_ERASED = (
+        "buyer_data_erased"  # uid, or rule (keep_buyer_data: its time was up); external_id: not an order
+    )
+    BUYER_DATA_BACK = "buyer_data_back"  # stage: the marketplace has opened an erased purchase again
     DOUBLE_FOUND = "double_found"  # reference shop_orders
 
     # jobs: every row has the job's number and its account; `what` is the job's kind

@@ -24,6 +24,7 @@ from msgspec import Struct
 
 from daemon.core.job import ONCE, JobKind, JobState, remedies
 from daemon.core.journal import Entry, Kind
+from daemon.core.retention import day
 from daemon.core.telling import again, doing, sentence
 from orderferry import Stage
 
@@ -38,6 +39,7 @@ class Subject(Struct, frozen=True, kw_only=True):
     status: str
     held: str | None = None
     merged_into: int | None = None
+    erased_at: datetime | None = None
 
 
 class JobFacts(Protocol):
@@ -235,7 +237,7 @@ def _by_hand(
     subject: Subject, jobs: Sequence[JobFacts], links: Sequence[LinkFacts]
 ) -> tuple[tuple[str, str | None], ...]:
     """What the order itself waits for, with the command that does not wait."""
-    if links or any(job.kind == JobKind.ADD_ORDER for job in jobs):
+    if links or subject.erased_at or any(job.kind == JobKind.ADD_ORDER for job in jobs):
         return ()
     forward = f"orderferry forward {subject.id}"
     match subject.stage:
@@ -278,6 +280,8 @@ def _where(subject: Subject, jobs: Sequence[JobFacts], links: Sequence[LinkFacts
     elif jobs:
         yield f"{'A job is' if len(jobs) == 1 else f'{len(jobs)} jobs are'} under way."
     yield f"Its status is {subject.status}."
+    if subject.erased_at:
+        yield f"Its buyer's data was erased on {day(subject.erased_at)}: only its numbers are left."
 
 
 def _text(entry: Entry, key: str) -> str | None:

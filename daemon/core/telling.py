@@ -255,6 +255,11 @@ def _plugin_blocked(row: _Row) -> str:
     return f"{plugin} kept everything else waiting{seconds} while it worked for {row.account}; its author should know"
 
 
+def _erased(row: _Row) -> str:
+    what = f"The text of order {row['external_id']}, which could not be read," if row["external_id"] else "Buyer's data"
+    return f"{what} was erased: {f'{row.who} asked for it' if row.who else 'its time was up (keep_buyer_data)'}"
+
+
 def _in_doubt(row: _Row) -> str:
     count = row["in_doubt"]
     return f", with {count} jobs in doubt" if count not in {None, "0"} else ""
@@ -279,6 +284,10 @@ _SENTENCES: Mapping[Kind, Callable[[_Row], str]] = {
     Kind.STATUS_SET: _status_set,
     Kind.PAYMENT_SET: _payment_set,
     Kind.PARCEL_ADDED: _parcel_added,
+    Kind.BUYER_DATA_ERASED: _erased,
+    Kind.BUYER_DATA_BACK: lambda row: (
+        f"{row.subject} has opened the purchase again: its buyer's data is kept once more, since it can be forwarded"
+    ),
     Kind.DOUBLE_FOUND: lambda row: (
         f"{row.subject} holds it more than once{row.why('shop_orders', ', as orders ')}: "
         "look there, and cancel all but one"

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple, TypeAlias
 
+from daemon.store.erasure import ERASING, ERASING_UNREAD
+
 Cell: TypeAlias = str | int | bytes | None
 Row: TypeAlias = tuple[Cell, ...]
 
@@ -26,13 +28,13 @@ _OPEN = "state in ('waiting', 'sending', 'unsure')"
 STATEMENTS: dict[str, Statement] = {
     "add_order": Statement(
         "insert into orders (id, account, external_id, digest, stage, status, ordered_at, updated_at, first_seen,"
-        " total, paid, shipped, ships_itself, has_email, held, merged_into, warnings, ready_at)"
-        " values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+        " total, paid, shipped, ships_itself, has_email, held, merged_into, warnings, ready_at, final_at, erased_at)"
+        " values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
     ),
     "change_order": Statement(
         "update orders set digest = ?, stage = ?, status = ?, ordered_at = ?, updated_at = ?, total = ?, paid = ?,"
-        " shipped = ?, ships_itself = ?, has_email = ?, held = ?, merged_into = ?, warnings = ?, ready_at = ?"
-        " where id = ?",
+        " shipped = ?, ships_itself = ?, has_email = ?, held = ?, merged_into = ?, warnings = ?, ready_at = ?,"
+        " final_at = ?, erased_at = ? where id = ?",
         exact=True,
     ),
     "write_document": Statement("insert or replace into document (order_id, body) values (?,?)"),
@@ -99,6 +101,8 @@ STATEMENTS: dict[str, Statement] = {
     "end_alarm": Statement("delete from alarm where key = ?"),
     "mail_alarm": Statement("update alarm set told_by_mail = 1 where key = ? and raised_at = ?"),
     "forget_double": Statement("update link set doubled_as = null where account = ? and order_id = ?"),
+    "mark_final": Statement("update orders set final_at = ? where id = ?"),
+    **{name: Statement(sql) for name, sql in (*ERASING.items(), *ERASING_UNREAD.items())},
     "set_meta": Statement("insert or replace into meta (key, value) values (?,?)"),
     "journal": Statement("insert into journal (id, at, kind, order_id, account, job, data) values (?,?,?,?,?,?,?)"),
 }

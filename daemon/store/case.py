@@ -31,7 +31,10 @@ def _maybe_ms(moment: datetime | None) -> int | None:
 
 
 class OrderRecord(Struct, kw_only=True):
-    """A row of `orders`; `held` says why a ready order isn't forwarded by itself, `ready_at` since when it is ready."""
+    """A row of `orders`; `held` says why a ready order isn't forwarded by itself, `ready_at` since when it is ready.
+
+    `final_at` says since when nothing is to be done with it any more, `erased_at` when its buyer's data was erased.
+    """
 
     id: int
     account: str
@@ -51,6 +54,8 @@ class OrderRecord(Struct, kw_only=True):
     merged_into: int | None = None
     warnings: int = 0
     ready_at: datetime | None = None
+    final_at: datetime | None = None
+    erased_at: datetime | None = None
 
 
 class LinkRecord(Struct, kw_only=True):
@@ -202,6 +207,8 @@ class Case(Struct, kw_only=True):
                 order.merged_into,
                 order.warnings,
                 _maybe_ms(order.ready_at),
+                _maybe_ms(order.final_at),
+                _maybe_ms(order.erased_at),
             )
         elif self.changed:
             batch.add(
@@ -220,6 +227,8 @@ class Case(Struct, kw_only=True):
                 order.merged_into,
                 order.warnings,
                 _maybe_ms(order.ready_at),
+                _maybe_ms(order.final_at),
+                _maybe_ms(order.erased_at),
                 order.id,
             )
         if self.lines_owned and self.document is not None:

@@ -102,14 +102,16 @@ def prepare(data_dir: Path, *, restored: bool = False) -> tuple[Path, str]:
     return path, installation
 
 
+CACHE = -65536  # KiB, as SQLite writes it
+BUSY = 5000  # ms
 SETTINGS = (
     "pragma foreign_keys = on",
     "pragma secure_delete = on",
     "pragma trusted_schema = off",
     "pragma cell_size_check = on",
     "pragma mmap_size = 0",
-    "pragma busy_timeout = 5000",
-    "pragma cache_size = -65536",
+    f"pragma busy_timeout = {BUSY}",
+    f"pragma cache_size = {CACHE}",
     "pragma wal_autocheckpoint = 1000",
     "pragma journal_size_limit = 16777216",
     "pragma synchronous = full",

@@ -56,8 +56,16 @@ class Reader:
         return list(await self._db.execute_fetchall(sql, parameters))
 
     async def fetch(self, sql: str, *parameters: Any) -> list[Any]:  # sqlite cells
-        """Rows of a query that another module of the store has."""
+        """Rows of a query of another module below `daemon.store`."""
         return await self._all(sql, *parameters)
+
+    def unseal(self, number: int, body: bytes) -> Order:
+        """The order in a stored document."""
+        return open_document(self._seal, number, body)
+
+    def unseal_raw(self, account: str, external_id: str, raw: bytes) -> bytes:
+        """The stored text of an order that could not be read."""
+        return self._seal.unseal(raw, f"malformed|{account}|{external_id}")
 
     async def find(self, text: str) -> list[int]:
         """The numbers of the orders that a person can mean by this text: the hub's own, or a platform's id."""
@@ -80,10 +88,10 @@ class Reader:
         return rows[0][0] if rows else None
 
     async def row(self, number: int) -> Any:  # a sqlite row
-        """An order's row: as in `orders`, then when first seen, why held, what it was merged into, since when ready."""
+        """An order's row: as in `orders`, when first seen, why held, merged into what, when ready, when erased."""
         rows = await self._all(
             "select id, account, external_id, stage, status, ordered_at, updated_at, total, paid, warnings,"
-            " first_seen, held, merged_into, ready_at from orders where id = ?",
+            " first_seen, held, merged_into, ready_at, erased_at from orders where id = ?",
             number,
         )
         return rows[0]
@@ -116,7 +124,7 @@ class Reader:
             where.append("warnings > 0")
         return await self._all(
             "select id, account, external_id, stage, status, ordered_at, updated_at, total, paid, warnings,"  # noqa: S608 - fixed text
-            f" exists (select 1 from job where order_id = orders.id and state in {OPEN_STATES})"
+            f" exists (select 1 from job where order_id = orders.id and state in {OPEN_STATES}), erased_at"
             f" from orders where {' and '.join(where)} order by id desc limit ?",
             *parameters,
             wanted.limit,

@@ -21,7 +21,7 @@ from daemon.core.intake import Known
 from daemon.core.job import JobKind, JobState
 from daemon.store.batch import Batch, Cell
 from daemon.store.case import Case, JobRecord, LinkRecord, OrderRecord, when
-from daemon.store.connection import SETTINGS, Lock, confirm, prepare, see
+from daemon.store.connection import BUSY, CACHE, SETTINGS, Lock, confirm, prepare, see
 from orderferry import Order, Stage
 
 CACHED = 2_000
@@ -207,6 +207,30 @@ class Store:
             self._documents.popitem(last=False)
         return self._seal.seal(encoded, f"document|{number}")
 
+    def forget_document(self, number: int) -> None:
+        """Keeps an order at hand no longer; what is on disk is another matter."""
+        self._documents.pop(number, None)
+
+    async def shed(self, *, rewrite: bool) -> bool:
+        """Lets the file and its log forget what was deleted; False where that has to be asked for once more.
+
+        With `rewrite` the whole file is written anew, which takes a moment for every 100 MB, and whoever wants to write
+        waits for it. A round under way or a reader can be in its way; it waits for neither, as rounds would wait too.
+        """
+        try:
+            await self._db.execute("pragma busy_timeout = 0")
+            if rewrite:
+                await self._db.execute("pragma cache_size = -4096")  # else it takes twice what rounds are given
+                await self._db.execute("vacuum")
+            rows = await self.fetch("pragma wal_checkpoint(truncate)")
+        except sqlite3.OperationalError as error:  # a round's transaction is open
+            log.debug("store_not_shed", error=str(error))
+            return False
+        finally:
+            await self._db.execute(f"pragma cache_size = {CACHE}")
+            await self._db.execute(f"pragma busy_timeout = {BUSY}")
+        return bool(rows[0][0] == 0)
+
     def seal_forwarded(self, number: int, account: str, encoded: bytes) -> bytes:
         """An order as an account got it, as it is stored."""
         return self._seal.seal(encoded, f"forwarded|{number}|{account}")
@@ -287,6 +311,8 @@ def _order(row: Any) -> OrderRecord:  # a sqlite row
         merged_into=row[15],
         warnings=row[16],
         ready_at=_maybe(row[17]),
+        final_at=_maybe(row[18]),
+        erased_at=_maybe(row[19]),
     )
 
 
@@ -336,7 +362,8 @@ def _link(row: Any) -> LinkRecord:  # a sqlite row
 
 ORDER_COLUMNS = (
     "o.id, o.account, o.external_id, o.digest, o.stage, o.status, o.ordered_at, o.updated_at, o.first_seen, o.total,"
-    " o.paid, o.shipped, o.ships_itself, o.has_email, o.held, o.merged_into, o.warnings, o.ready_at"
+    " o.paid, o.shipped, o.ships_itself, o.has_email, o.held, o.merged_into, o.warnings, o.ready_at, o.final_at,"
+    " o.erased_at"
 )
 _JOB_COLUMNS = (
     "job.id, job.order_id, job.account, job.kind, job.state, job.due, job.attempt, job.made_at, job.first_tried,"

@@ -55,6 +55,7 @@ class Amazon(Platform[AmazonSettings]):
         }
     )
     poll_every = timedelta(minutes=3)
+    longest_keep = timedelta(days=30)  # Acceptable Use Policy: buyers' data no longer than 30 days after delivery
 
     def __init__(self, account: Account[AmazonSettings]) -> None:
         super().__init__(account)

@@ -36,6 +36,7 @@ from daemon.views import (
     UnreadableOrder,
 )
 from orderferry import Order, Parcel
+from tests.daemon.control_privacy import ScriptedPrivacy
 from tests.daemon.control_views import (
     ALLEGRO_ID,
     ENTRIES,
@@ -78,11 +79,11 @@ PLUGINS = (
 )
 
 
-class FakeHub:
+class FakeHub(ScriptedPrivacy):
     """Satisfies `Hub`; notes the commands, and raises what `fails` holds for a method's name."""
 
     def __init__(self) -> None:
-        self.commands: list[tuple[object, ...]] = []
+        super().__init__()
         self.fails: dict[str, BaseException] = {}
         self.asked_orders: list[dict[str, object]] = []
         self.page = OrdersView(orders=ROWS, next=11)
@@ -185,6 +186,10 @@ class FakeHub:
             held=None,
             merged_into=None,
             paid=True,
+            external_id=ORDER.external_id,
+            total=str(ORDER.total),
+            ordered_at=ORDER.ordered_at,
+            updated_at=ORDER.updated_at,
             order=ORDER,
             links=(link,),
             jobs=(PARKED,),

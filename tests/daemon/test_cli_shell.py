@@ -74,7 +74,7 @@ def test_the_programs_own_verbs_hand_on_their_exit_codes(program: list[tuple[obj
     assert quiet("login", "allegro-main", "--config", "c.toml", "--refresh-token-file", "t").exit_code == 0
     assert quiet("demo", "--orders", "5", "--seed", "9", "--seconds", "2", "--keep", "k", "--quiet").exit_code == 0
     assert program == [
-        ("daemon.app.run", Path("c.toml"), ("log_format", "console"), ("restored", False)),
+        ("daemon.running.run", Path("c.toml"), ("log_format", "console"), ("restored", False)),
         ("daemon.oneshot.check", Path("c.toml"), ("as_json", True)),
         ("daemon.oneshot.login", Path("c.toml"), "allegro-main", Path("t")),
         ("daemon.demo.run", ("orders", 5), ("seed", 9), ("seconds", 2.0), ("keep", Path("k")), ("quiet", True)),

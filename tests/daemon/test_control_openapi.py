@@ -27,6 +27,8 @@ PATH = {"name": "my-shop", "kind": "statuses", "order": "12", "job": "17"}
 BODIES: dict[str, dict[str, object]] = {
     "status": {"status": "sent"},
     "payment": {"paid": True, "amount": "12.30"},
+    "export": {"buyer": "jan@example.org"},
+    "erase": {"buyers": ["12"]},
     "parcels": {"carrier": "INPOST", "number": "620001"},
     "orders": {"orders": [], "malformed": [], "undated": True},
     "resolve": {"shop_order": "88"},
@@ -189,6 +191,7 @@ async def test_a_stream_that_can_not_go_on_is_as_described(
     hub.progress = (*hub.progress, error)
     hub.saving = (*hub.saving, error)
     hub.news.put_nowait(error)
+    hub.export_ends = error
     for route in ROUTES:
         if route.stream is not None:
             status, content_type, raw = await ask(http, route)

@@ -37,6 +37,8 @@ PAGE = (ROOT / "docs/reference/settings.md").read_text()
 EXAMPLE = (ROOT / "config.toml").read_text()
 SWITCHED_ON = re.sub(r'^#(?=[\w\["])', "", EXAMPLE, flags=re.MULTILINE)
 
+KEEP = {"keep_buyer_data": "that of `[privacy]`"}
+
 Row = tuple[str, str]  # type and default, as the page writes them
 
 
@@ -155,7 +157,7 @@ def test_the_hub_s_statuses() -> None:
     ("heading", "role"), [("marketplaces", Role.MARKETPLACE), ("shops", Role.SHOP), ("imports", Role.IMPORT)]
 )
 def test_the_keys_of_every_account_of_a_role(heading: str, role: Role) -> None:
-    known = {"poll_every": "the platform's", "statuses": "the platform's", **APART}
+    known = {"poll_every": "the platform's", "statuses": "the platform's", **APART, **KEEP}
     expected = fields(AccountSettings, COMMON_KEYS[role], **known)
     assert documented(f"`[{heading}.NAME]`") == expected
 
@@ -265,9 +267,10 @@ def test_what_is_switched_off_in_the_example_shows_the_defaults(private: Path) -
         True,
     )
     replace = msgspec.structs.replace
-    market = replace(market, forward_since=None, isolation=None)
+    market = replace(market, forward_since=None, isolation=None, keep_buyer_data=None)
     forward = replace(shop.forward, fields={})
-    shop = replace(shop, forward=forward, payments=Methods(), deliveries=Methods(), fetched_status=None, isolation=None)
+    shop = replace(shop, forward=forward, payments=Methods(), deliveries=Methods(), fetched_status=None)
+    shop = replace(shop, isolation=None, keep_buyer_data=None)
     assert (market, shop) == plain.accounts
 
 
