@@ -141,9 +141,10 @@ class Hooks:
         implementations = caller.get_hookimpls()
         if len(implementations) != 1 or implementations[0].plugin is not asked:
             raise LookupError(f"{name} has no {hook}")
+        method = implementations[0].function  # the caller itself would ask accounts that are opened meanwhile as well
         if isinstance(asked, Remote):
-            return await caller(**arguments)
-        return checked(hook, await contained(name, lambda: caller(**arguments), log))
+            return await method(**arguments)
+        return checked(hook, await contained(name, lambda: method(**arguments), log))
 
 
 def effective(platform: AnyPlatform, missing: Mapping[str, str]) -> Capability:
