@@ -174,8 +174,8 @@ async def test_a_poller_that_dies_ends_the_daemon_as_a_failure(
 
     assert started._roster is not None
     poller = cast("Poller", started._roster.pollers["market"])
-    monkeypatch.setattr(poller, "_fetch", die)
     await until(lambda: place.market.asked("fetch_orders"))
+    monkeypatch.setattr(poller, "_fetch", die)
     poller.state.next_fetch = place.clock.now()
     poller.ring()
     async with asyncio.timeout(10):
