@@ -141,7 +141,8 @@ class Hooks:
         implementations = caller.get_hookimpls()
         if len(implementations) != 1 or implementations[0].plugin is not asked:
             raise LookupError(f"{name} has no {hook}")
-        method = implementations[0].function  # the caller itself would ask accounts that are opened meanwhile as well
+        # the caller itself would, a moment later, ask accounts that were opened meanwhile as well
+        method: Callable[..., Any] = implementations[0].function  # as the hook has it
         if isinstance(asked, Remote):
             return await method(**arguments)
         return checked(hook, await contained(name, lambda: method(**arguments), log))
