@@ -162,13 +162,15 @@ class Hooks:
         implementations = caller.get_hookimpls()
         if len(implementations) != 1 or implementations[0].plugin is not asked:
             raise LookupError(f"{name} has no {hook}")
+        # the caller itself would, a moment later, ask accounts that were opened meanwhile as well
+        method: Callable[..., Any] = implementations[0].function  # as the hook has it
         if isinstance(asked, Remote):
             with self.calls.under_way(name, hook):
-                return await caller(**arguments)
+                return await method(**arguments)
 
         async def run() -> Any:  # as the hook answers
             with self.calls.lent(name, hook):
-                return await caller(**arguments)
+                return await method(**arguments)
 
         with self.calls.under_way(name, hook):
             return checked(hook, await contained(name, run, log))

@@ -51,7 +51,7 @@ def program(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
     import daemon  # noqa: PLC0415 - only here
 
     calls: list[tuple[object, ...]] = []
-    app, oneshot, demo = (types.ModuleType(f"daemon.{name}") for name in ("app", "oneshot", "demo"))
+    running, oneshot, demo = (types.ModuleType(f"daemon.{name}") for name in ("running", "oneshot", "demo"))
 
     def note(name: str, code: int) -> Callable[..., int]:
         def called(*args: object, **kwargs: object) -> int:
@@ -60,9 +60,9 @@ def program(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
 
         return called
 
-    for owner, name, code in ((app, "run", 75), (oneshot, "check", 1), (oneshot, "login", 0), (demo, "run", 0)):
+    for owner, name, code in ((running, "run", 75), (oneshot, "check", 1), (oneshot, "login", 0), (demo, "run", 0)):
         setattr(owner, name, note(f"{owner.__name__}.{name}", code))
-    for module in (app, oneshot, demo):
+    for module in (running, oneshot, demo):
         monkeypatch.setitem(sys.modules, module.__name__, module)
         monkeypatch.setattr(daemon, module.__name__.removeprefix("daemon."), module, raising=False)
     return calls

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
@@ -217,3 +218,15 @@ def test_what_a_check_finds_missing_is_taken_away() -> None:
     shop = Shop(cast("Any", None), ShopWorld(VirtualClock()), cast("Any", Alive()))
     flags = effective(shop, {"set_status": "x", "no_such_thing": "y"})
     assert flags == shop.capabilities & ~Capability.SET_STATUS
+
+
+async def test_an_account_that_is_opened_while_another_is_asked_does_not_answer_for_it(
+    asked: tuple[Hooks, ShopWorld, ShopWorld],
+) -> None:
+    hooks, one, _ = asked
+    asking = asyncio.ensure_future(hooks.ask("one", "check"))
+    await asyncio.sleep(0)
+    late = ShopWorld(VirtualClock())
+    hooks.open("late", lambda: Shop(cast("Any", None), late, cast("Any", Alive())))
+    await asking
+    assert (one.calls, late.calls) == ([("check", None)], [])
