@@ -63,7 +63,7 @@ async def test_killed_at_random_moments_it_loses_and_doubles_nothing(world: Worl
         killer.killed.clear()
         assert world.process is not None
         await world.process.wait()
-        await world.start(wait=False)
+        await world.start(wait=killer.kills == KILLS)
     await eventually(lambda: not world.simulator.running, "the script is over")
     summary = world.market.summary()
     await eventually(lambda: all(world.shop.of(form) for form in summary["must"]), "all orders are in the shop")
