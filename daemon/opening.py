@@ -139,7 +139,7 @@ class Opener:
             self._limits,
             SystemClock(),  # processes live in the machine's own time
             surroundings,
-            line=lambda text: log.info("plugin_printed", detail=text),
+            line=lambda text: log.debug("plugin_printed", detail=text),
             tell=partial(self._note, settings),
         )
         return remote(kind, keeper.ask, surroundings)

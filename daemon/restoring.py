@@ -10,19 +10,19 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import TypeAlias
 
 from msgspec import Struct
 
 from daemon.backing_up import BackupError, check_room, needed
 from daemon.core import backups
 from daemon.core.journal import Kind
-from daemon.store.connection import FILE, MARK, RESTORING, SETTINGS, Lock, see, take_back
+from daemon.store.connection import FILE, MARK, RESTORING, SETTINGS, Lock, migrate, see, take_back
 from daemon.store.copies import Contents, CopyError, contents, reading, sync
+from daemon.store.erasure import carry_erasures
 from daemon.store.sealed import reseal
 from daemon.vault import OtherKeyError, Vault, VaultError, replace_file
 
@@ -52,14 +52,6 @@ class Restored(Struct, frozen=True, kw_only=True):
     orders: int
     erased: int
     installation: str
-
-
-Carrier: TypeAlias = Callable[[sqlite3.Connection, sqlite3.Connection], int]
-"""Takes the store that was there, to be read alone, and the one that comes, in a transaction; answers how many orders
-it has erased in that one."""
-
-CARRIERS: tuple[Carrier, ...] = ()
-"""What erases in a backup whatever was erased since it was made."""
 
 
 def restore(
@@ -176,6 +168,7 @@ def _make_ready(draft: Path, present: Path, plan: Plan, seal: Vault | None) -> i
     """Whatever the backup may have forgotten is in doubt, and what was erased meanwhile is erased; all on disk."""
     readable = present.exists() and not plan.present_is_damaged
     with closing(_open(draft)) as connection:
+        migrate(connection)
         if seal is not None:
             reseal(connection, seal)
         take_back(connection)
@@ -196,20 +189,6 @@ def _make_ready(draft: Path, present: Path, plan: Plan, seal: Vault | None) -> i
 def _epoch(store: Path) -> int:
     with closing(reading(store)) as connection:
         return int(connection.execute("select value from meta where key = 'epoch'").fetchone()[0])
-
-
-def carry_erasures(present: Path, restored: Path, carriers: Sequence[Carrier] = CARRIERS) -> int:
-    """Erases in the store that comes what was erased in the one that was there; answers how many orders.
-
-    Both are whole, and nothing else has them open. May be repeated. Raises `sqlite3.Error`.
-    """
-    erased = 0
-    with closing(reading(present)) as old, closing(_open(restored)) as new:
-        for carrier in carriers:
-            new.execute("begin immediate")
-            erased += carrier(old, new)
-            new.execute("commit")
-    return erased
 
 
 def _exchange(data_dir: Path, draft: Path, plan: Plan) -> None:

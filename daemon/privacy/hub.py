@@ -9,6 +9,7 @@ from pathlib import Path
 
 from daemon import shown
 from daemon.accounts import AccountState
+from daemon.config import Config
 from daemon.core import persons
 from daemon.core.job import JobState, remedy
 from daemon.core.persons import Wanted
@@ -55,8 +56,8 @@ class PrivacyHub(HubReads):
             accounts=tuple(
                 one for one in accounts if one.held or one.erased or one.unread or one.account in self._accounts
             ),
-            copies=await asyncio.to_thread(_copies, self._config.daemon.data_dir),
-            recipients=tuple(self._told(state) for state in self._accounts),
+            copies=await asyncio.to_thread(_copies, self._config),
+            recipients=(*map(self._told, self._accounts), *_broker(self._config)),
             rewritten_at=when(int(meta["rewritten_at"])) if "rewritten_at" in meta else None,
         )
 
@@ -242,14 +243,23 @@ def _written(time: timedelta) -> str:
     return str(Duration(seconds=time.total_seconds()))
 
 
-def _copies(data_dir: Path) -> tuple[StoreCopy, ...]:
-    """The store's copies: those of backups, and those from before its form was changed."""
-    stem = Path(FILE).stem
-    files = sorted([*(data_dir / "backups").glob(f"{stem}-*.db"), *data_dir.glob(f"{stem}-before-schema-*.db")])
+def _copies(config: Config) -> tuple[StoreCopy, ...]:
+    """The copies: backups, those from before the form was changed, and stores that gave way to a backup."""
+    data_dir, stem = config.daemon.data_dir, Path(FILE).stem
+    backups = config.backup.folder_in(data_dir).glob(f"{stem}-*.db")
+    beside = (file for kind in ("before-schema", "replaced") for file in data_dir.glob(f"{stem}-{kind}-*.db"))
     return tuple(
         StoreCopy(
-            file=file.relative_to(data_dir).as_posix(),
+            file=str(file.relative_to(data_dir) if file.is_relative_to(data_dir) else file),
             made_at=datetime.fromtimestamp(file.stat().st_mtime, UTC),
         )
-        for file in files
+        for file in sorted([*backups, *beside])
     )
+
+
+def _broker(config: Config) -> tuple[Recipient, ...]:
+    """The MQTT broker, where it is told of buyers."""
+    if config.mqtt is None or not config.mqtt.personal_data:
+        return ()
+    told = ("the buyer's name, addresses and contacts, with the events of his orders",)
+    return (Recipient(account=config.mqtt.host, role="mqtt", told=told),)

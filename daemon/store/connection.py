@@ -11,6 +11,7 @@ import os
 import secrets
 import sqlite3
 import time
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
@@ -230,12 +231,20 @@ def _verify(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    version = connection.execute("pragma user_version").fetchone()[0]
-    for number, text in _migrations()[version:]:
+    def keep(number: int) -> None:
         backup = path.with_name(f"{path.stem}-before-schema-{number}.db")
         backup.unlink(missing_ok=True)
         connection.execute("vacuum into ?", (str(backup),))
         backup.chmod(0o600)
+
+    migrate(connection, before=keep)
+
+
+def migrate(connection: sqlite3.Connection, *, before: Callable[[int], None] = lambda _: None) -> None:
+    """Brings the store up to this program's schema; `before` is called with the number of each one that comes."""
+    version = connection.execute("pragma user_version").fetchone()[0]
+    for number, text in _migrations()[version:]:
+        before(number)
         connection.execute("begin immediate")
         try:
             for statement in _statements(text):

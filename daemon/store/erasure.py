@@ -55,10 +55,13 @@ ERASING_UNREAD: Mapping[str, str] = MappingProxyType(
 def carry_erasures(present: Path, restored: Path) -> int:
     """Erases in a store that is about to be put back what is erased in the present one; answers how many orders.
 
-    Both are whole store files of the same schema, of which no daemon is running. Orders are matched by account and
-    external id, as numbers may have been given anew. May be repeated. Raises `sqlite3.Error`.
+    Both are whole store files, of which no daemon is running, and the restored one has this program's schema; where the
+    present one is older, nothing was erased in it yet. Orders are matched by account and external id, as numbers may
+    have been given anew. May be repeated. Raises `sqlite3.Error`.
     """
     with closing(_open(present)) as source:
+        if "erased_at" not in {row[1] for row in source.execute("pragma table_info(orders)")}:
+            return 0
         erased = source.execute(
             "select account, external_id, erased_at from orders where erased_at is not null"
         ).fetchall()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from daemon.backup_settings import BackupSettings
 from daemon.config import Config, DaemonSettings
 from daemon.core.retention import Keeps
 from daemon.core.statuses import Ladder, Rules
@@ -17,6 +18,7 @@ from daemon.events import Feed
 from daemon.hub import Hub
 from daemon.hub_reads import Facts
 from daemon.importer import Importer
+from daemon.mqtt_settings import MqttSettings
 from daemon.privacy.views import HeldOrder, SearchLine
 from daemon.store.reader import Reader
 from daemon.views import CommandError
@@ -162,8 +164,29 @@ async def test_copies_of_the_store_are_named(desk: Desk) -> None:
     (folder / "backups").mkdir()
     (folder / "backups" / "orders-2026-11-22.db").touch()
     (folder / "orders-before-schema-4.db").touch()
+    (folder / "orders-replaced-20261122T120000Z.db").touch()
     report = await desk.hub.privacy()
-    assert [copy.file for copy in report.copies] == ["backups/orders-2026-11-22.db", "orders-before-schema-4.db"]
+    assert [copy.file for copy in report.copies] == [
+        "backups/orders-2026-11-22.db",
+        "orders-before-schema-4.db",
+        "orders-replaced-20261122T120000Z.db",
+    ]
+
+
+async def test_a_broker_is_named_where_it_is_told_of_buyers_and_so_are_backups_elsewhere(
+    desk: Desk, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "orders-20261122T120000Z.db").touch()
+    config = desk.hub._config
+    backup = BackupSettings(folder=elsewhere)
+    for personal in (False, True):
+        mqtt = MqttSettings(host="broker.example", personal_data=personal)
+        desk.hub._current = lambda told=mqtt: replace(config, mqtt=told, backup=backup)  # type: ignore[misc] # a default binds it
+        report = await desk.hub.privacy()
+        assert [one.account for one in report.recipients if one.role == "mqtt"] == ["broker.example"] * personal
+        assert [copy.file for copy in report.copies] == [str(elsewhere / "orders-20261122T120000Z.db")]
 
 
 async def test_show_and_plan_of_an_erased_order_say_so(desk: Desk) -> None:

@@ -11,8 +11,17 @@ from typing import Any
 
 import pytest
 
-from daemon.restoring import Plan, Restored, RestoreError, carry_erasures, restore
-from daemon.store.connection import FILE, MARK, SEEN, Lock, StoreBusyError, StoreRefusedError, prepare
+from daemon.restoring import Plan, Restored, RestoreError, restore
+from daemon.store.connection import (
+    FILE,
+    MARK,
+    SEEN,
+    Lock,
+    StoreBusyError,
+    StoreRefusedError,
+    newest_schema,
+    prepare,
+)
 from daemon.vault import KEY_BYTES, Vault
 from tests.daemon.killing import effects
 
@@ -182,18 +191,33 @@ def test_a_backup_of_an_earlier_key_is_sealed_anew(data: Path) -> None:
     assert Vault(new).unseal(rows(data / FILE, "select body from document")[0][0], "document|1") == b"buyer"
 
 
-def test_what_was_erased_is_erased_again(data: Path, tmp_path: Path) -> None:
-    """A carrier reads the present store, and writes to the one that comes."""
-
-    def carrier(present: sqlite3.Connection, coming: sqlite3.Connection) -> int:
-        gone = [row[0] for row in present.execute("select id from orders where status = 'erased'")]
-        return sum(coming.execute("delete from document where order_id = ?", (number,)).rowcount for number in gone)
-
+def test_what_was_erased_is_erased_again(data: Path) -> None:
     with closing(sqlite3.connect(data / FILE, isolation_level=None)) as store:
-        store.execute("update orders set status = 'erased' where id in (2, 3)")
-    assert carry_erasures(data / FILE, tmp_path / "backup.db", [carrier]) == 1
-    assert rows(tmp_path / "backup.db", "select order_id from document") == [(1,)]
-    assert carry_erasures(data / FILE, tmp_path / "backup.db", [carrier]) == 0
+        store.execute("update orders set erased_at = 17 where id in (1, 2)")
+    before = rows(data.parent / "backup.db", "select order_id from document")
+    done = put_back(data)
+    assert done is not None
+    assert done.erased == 2
+    assert rows(data / FILE, "select id, erased_at from orders where erased_at is not null") == [(1, 17), (2, 17)]
+    assert rows(data / FILE, "select order_id from document") == [row for row in before if row[0] not in {1, 2}]
+
+
+def test_a_backup_of_an_earlier_schema_is_brought_up_before_its_erasing(data: Path) -> None:
+    backup = data.parent / "backup.db"
+    with closing(sqlite3.connect(backup, isolation_level=None)) as old:
+        old.execute("drop index orders_to_erase")
+        old.execute("drop index orders_going_on")
+        old.execute("drop index journal_unread")
+        old.execute("alter table orders drop column final_at")
+        old.execute("alter table orders drop column erased_at")
+        old.execute("pragma user_version = 4")
+    with closing(sqlite3.connect(data / FILE, isolation_level=None)) as store:
+        store.execute("update orders set erased_at = 17 where id = 1")
+    done = put_back(data)
+    assert done is not None
+    assert done.erased == 1
+    assert rows(data / FILE, "pragma user_version") == [(newest_schema(),)]
+    assert not list(data.glob("*before-schema*")), "a copy of what is to be erased was left"
 
 
 def test_no_room_on_the_disk_is_told_before_anything_is_written(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
