@@ -94,7 +94,9 @@ class Heartbeat:
         """Whose code runs in the watched thread, and where in it."""
         frames = _frames(watched)
         platforms = self._hooks.platforms()
-        packages = {_package(type(platform).__module__): platform.id for platform in platforms.values()}
+        modules = {type(platform).__module__: platform.id for platform in platforms.values()}
+        # a platform of ours stands for a plugin in a process of its own, which keeps nobody waiting here
+        packages = {_package(module): name for module, name in modules.items() if not module.startswith("daemon.")}
         found = plugin_of([frame.f_globals.get("__name__", "") for frame in frames], packages)
         if found is None:
             return None, ""

@@ -304,9 +304,10 @@ def _agrees(question: str, *, yes: bool, say: bool) -> bool:
 def _settings(config: Path) -> Config:
     from daemon.config import ConfigError, load
     from daemon.hooks import discover
+    from daemon.plugin_list import first_look
 
     try:
-        return load(config, discover().platforms, os.environ)
+        return load(config, discover(first_look(config)).platforms, os.environ)
     except ConfigError as error:
         raise Failure(str(error), REFUSED) from error
 

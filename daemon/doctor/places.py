@@ -13,6 +13,7 @@ from datetime import timedelta
 from grp import getgrgid
 from pathlib import Path
 
+from daemon.backup_settings import BackupSettings
 from daemon.core.doctoring import places, reach
 from daemon.core.doctoring.finding import Finding, failed, ok, warning
 from daemon.core.doctoring.places import Held
@@ -121,8 +122,8 @@ def store(scene: Scene) -> Iterator[Finding]:
 
 
 def backup(scene: Scene) -> Iterator[Finding]:
-    """How old the newest backup is, where the data folder has a folder of them."""
-    folder = scene.data_dir / "backups"
+    """How old the newest backup is, where there is a folder of them."""
+    folder = (scene.config.backup if scene.config else BackupSettings()).folder_in(scene.data_dir)
     if not folder.is_dir():
         return
     newest = max((path.stat().st_mtime for path in folder.iterdir() if path.is_file()), default=None)

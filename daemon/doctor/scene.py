@@ -14,6 +14,7 @@ from daemon.config import Config, ConfigError
 from daemon.control.client import Client, DaemonAway, Refused
 from daemon.core.doctoring.places import Answering
 from daemon.hooks import Catalogue, discover
+from daemon.plugin_list import first_look
 
 
 class Scene(Struct, frozen=True, kw_only=True):
@@ -46,7 +47,7 @@ class Scene(Struct, frozen=True, kw_only=True):
 
 def look(path: Path, environ: Mapping[str, str]) -> Scene:
     """Reads the settings, finds the plugins, asks the daemon how it is; what is wrong there is not raised."""
-    catalogue = discover()
+    catalogue = discover(first_look(path))
     config: Config | None = None
     mistakes: tuple[str, ...] = ()
     try:

@@ -145,7 +145,7 @@ def no_store(path: str, mark: str, *, marked: bool, sealed: bool) -> Finding:
 
 def backup(age: timedelta | None, folder: str) -> Finding:
     """The newest file of the folder of backups; None where it is empty."""
-    remedy = "see docs/howto/back-up.md"
+    remedy = "orderferry backup"
     if age is None:
         return warning("backup", f"{folder} is empty", remedy)
     days, hours = age.days, age.seconds // 3600
