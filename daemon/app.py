@@ -34,8 +34,8 @@ from daemon.mqtt.messages import Identity
 from daemon.mqtt.telling import Mqtt
 from daemon.notify import Notifier, Phase
 from daemon.opening import Opener
+from daemon.privacy.deadlines import keeps
 from daemon.privacy.eraser import Eraser
-from daemon.privacy.settings import keeps
 from daemon.recovery import bring_forward, recover
 from daemon.reloading import changes
 from daemon.roster import Roster

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from daemon.control.bodies import Body
-from daemon.control.routes import MAX_PARAMETER, OPENAPI_PATH, ROUTES, Param, Route
+from daemon.control.parameters import MAX_PARAMETER, Param
+from daemon.control.routes import OPENAPI_PATH, ROUTES, Route
 from daemon.core.journal import Entry
 from daemon.views import Problem
 

@@ -16,6 +16,7 @@ from daemon.control import guard, routes, streams
 from daemon.control.guard import Limits, Refusal
 from daemon.control.hub import Hub
 from daemon.control.listening import Connections, problem_answer
+from daemon.control.parameters import query_of
 from daemon.control.routes import Route
 from daemon.views import CommandError, Problem
 from orderferry.surroundings import Log
@@ -71,7 +72,7 @@ class OpenPort:
             raise guard.refusal(404, f"here are {', '.join(OPEN)} alone", "not_found")
         if request.method not in METHODS:
             raise guard.refusal(405, f"{path} is only read", headers={"Allow": ", ".join(METHODS)})
-        routes.query_of(OPEN[path], query)
+        query_of(path, OPEN[path].query, query)
         return OPEN[path]
 
 

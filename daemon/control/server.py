@@ -14,7 +14,7 @@ from typing import Any, cast
 import msgspec
 from aiohttp import web
 
-from daemon.control import guard, openapi, routes, streams
+from daemon.control import guard, openapi, parameters, routes, streams
 from daemon.control.bodies import Body
 from daemon.control.guard import Limits, Refusal
 from daemon.control.hub import Hub
@@ -145,7 +145,7 @@ class ControlServer:
             raise guard.refusal(405, f"this path knows {allowed} alone", headers={"Allow": allowed})
         if route.acts:
             guard.check_may_act(uid, self._actors)
-        given = dict(found.given) | routes.query_of(route, query)
+        given = dict(found.given) | parameters.query_of(route.path, route.query, query)
         key = None
         if route.body is not None:
             raw = await self._body(request)
@@ -181,7 +181,7 @@ class ControlServer:
         seen = request.headers.get("Last-Event-ID")
         if seen is None:
             return asked
-        return cast("int", routes.value_of(msgspec.structs.replace(route.query[0], name="Last-Event-ID"), seen))
+        return cast("int", parameters.value_of(msgspec.structs.replace(route.query[0], name="Last-Event-ID"), seen))
 
     # answers
 

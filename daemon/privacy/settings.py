@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from daemon.core.retention import Keeps
 from daemon.toml_lines import KeyPath
 from daemon.toml_values import TableReader
 from orderferry import Duration
 from orderferry.platform import AnyPlatform
-
-if TYPE_CHECKING:
-    from daemon.config import Config
 
 LONGEST = timedelta(days=365)
 """The most that may be set: a hub is no archive, and invoices are kept in the shop."""
@@ -48,19 +42,6 @@ def check_keep(reader: TableReader, keep: timedelta, at: KeyPath, platform: type
         reader.complain(at, f"{platform.title} allows {_written(limit)} at most; write that, or less")
     elif keep > LONGEST:
         reader.complain(at, f"is longer than {_written(LONGEST)}, the most that can be set")
-
-
-def keeps(config: Config, platforms: Mapping[str, type[AnyPlatform]]) -> Keeps:
-    """How long each account's buyers' data is kept, of all that the settings and the platforms say."""
-    return Keeps(
-        general=config.privacy.keep_buyer_data,
-        by_account={
-            account.name: account.keep_buyer_data for account in config.accounts if account.keep_buyer_data is not None
-        },
-        longest={
-            key: platform.longest_keep for key, platform in platforms.items() if platform.longest_keep is not None
-        },
-    )
 
 
 def _written(time: timedelta) -> str:

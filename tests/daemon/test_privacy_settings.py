@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from daemon.config import ConfigError, load
-from daemon.privacy.settings import keeps
+from daemon.privacy.deadlines import keeps
 from tests.daemon.test_config import PLATFORMS, Bazaar, M, S
 
 DAY = timedelta(days=1)
