@@ -254,13 +254,14 @@ class Daemon:
         self._server.admit(config.daemon.uids)
         await roster.follow(plan)
         await self._rounds.act(bring_forward(self._accounts.targets()))
-        await self._rounds.note(Kind.SETTINGS_RELOADED, None, {"changes": str(plan), "uid": uid})
         self._rounds.wake()
-        await self._companions.follow(config)
+        beside = await self._companions.follow(config)
+        said = f"{plan}; begun anew: {', '.join(beside)}" if beside else str(plan)
+        await self._rounds.note(Kind.SETTINGS_RELOADED, None, {"changes": said, "uid": uid})
         for warning in config.warnings:
             log.warning("settings", reason=warning)
-        log.info("reloaded", changes=str(plan))
-        return Done(text=f"{config.path.name} is taken: {plan}")
+        log.info("reloaded", changes=said)
+        return Done(text=f"{config.path.name} is taken: {said}")
 
     async def _reload_by_signal(self) -> None:
         with contextlib.suppress(CommandError):  # what is wrong stands in the log

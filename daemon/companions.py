@@ -43,19 +43,22 @@ class Companions:
         self._draw = draw
         self._running: dict[str, tuple[Any, asyncio.Task[None]]] = {}
 
-    async def follow(self, config: Config) -> None:
-        """Starts, ends or begins anew whatever the settings ask for; what has not changed goes on undisturbed."""
+    async def follow(self, config: Config) -> tuple[str, ...]:
+        """Starts, ends or begins anew whatever the settings ask for, and answers its names; the rest is undisturbed."""
+        changed: list[str] = []
         for companion in self._companions:
             wanted = companion.settings(config)
             was, task = self._running.get(companion.name, (None, None))
             if wanted == was:
                 continue
+            changed.append(companion.name)
             if task is not None:
                 await ended(task)
                 del self._running[companion.name]
             if wanted is not None:
                 task = asyncio.create_task(self._keep_going(companion, wanted), name=companion.name)
                 self._running[companion.name] = (wanted, task)
+        return tuple(changed)
 
     async def stop(self) -> None:
         """Ends them all."""

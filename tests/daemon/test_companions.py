@@ -67,8 +67,8 @@ async def settled() -> None:
 async def test_it_follows_the_settings(levels: list[str], runs: list[str], ended: int) -> None:
     part = Part()
     companions = Companions([part.companion()], VirtualClock())
-    for level in levels:
-        await companions.follow(at(level))
+    for was, level in zip(["error", *levels], levels, strict=False):
+        assert await companions.follow(at(level)) == (() if level == was else ("part",))
         await settled()
     assert (part.runs, part.ended) == (runs, ended)
     await companions.stop()
