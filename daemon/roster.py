@@ -123,8 +123,8 @@ class Roster:
         if task := self._polling.pop(name, None):
             await _cancel([task])
         await self._dispatcher.finish(name)
+        self._accounts.remove(name)  # before its platform is gone: rounds go on, and look at all accounts
         await self._opener.shut(name)
-        self._accounts.remove(name)
 
     async def _open_platform(self, state: AccountState) -> bool:
         """Makes the account's platform; where its plugin can't be started it is refused alone."""

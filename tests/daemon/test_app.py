@@ -15,8 +15,11 @@ import pytest
 from daemon.account_settings import AccountSettings
 from daemon.app import FAILED, OK, Daemon
 from daemon.config import DEFAULT_STATUSES, Config, DaemonSettings
+from daemon.core.journal import Kind
 from daemon.hooks import Catalogue
+from daemon.opening import Opener
 from daemon.poller import Poller
+from daemon.reloading import Changes
 from daemon.store.case import ms
 from daemon.store.connection import StoreBusyError
 from daemon.store.store import Store
@@ -300,3 +303,17 @@ async def test_the_day_on_which_thanking_was_switched_on_stays_until_it_is_switc
     assert await since_when(thank_you=True) == ms(START) + day
     assert await since_when(thank_you=False) is None
     assert await since_when(thank_you=True) == ms(START) + 4 * day
+
+
+async def test_rounds_go_on_while_an_account_is_closed(started: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    shut = Opener.shut
+
+    async def slowly(opener: Opener, name: str) -> None:
+        opener._hooks.close(name)
+        await started._rounds.note(Kind.FETCHED, "market", {"new": 0})
+        await shut(opener, name)
+
+    monkeypatch.setattr(Opener, "shut", slowly)
+    assert started._roster is not None
+    await started._roster.follow(Changes(removed=("shop",)))
+    assert "shop" not in started._accounts
