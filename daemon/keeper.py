@@ -63,12 +63,12 @@ class Keeper:
                 await self._clock.sleep(min(left, SLICE).total_seconds())
             now = self._clock.now()
             try:
+                await asyncio.to_thread(clear, self._store, settings, now)  # first: what has to go goes in any case
                 due = await asyncio.to_thread(
                     _due, settings.folder_in(self._store.parent), settings.every.interval, now
                 )
                 if due is not None and due <= now:
                     await self._make(settings, None)
-                await asyncio.to_thread(clear, self._store, settings, now)
             except BackupError as error:
                 await self._failed(str(error))
                 look = self._clock.now() + min(AGAIN, settings.every.interval or AGAIN)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import structlog
 
@@ -28,7 +26,6 @@ BETWEEN = 0.05
 REWRITE_AFTER = timedelta(days=7)
 LARGE = 64 * 1024 * 1024  # bytes; a file that takes longer to rewrite than an order should wait by day
 NIGHT = range(1, 5)  # hours of this machine's time
-COPIES_AFTER = timedelta(days=14)
 TRIES, PAUSE = 60, 1.0  # a reader can keep the log from being emptied
 
 
@@ -75,7 +72,6 @@ class Eraser:
             if orders or texts:
                 log.info("buyer_data_erased", account=account, orders=orders, malformed=texts)
         await self._shed()
-        await asyncio.to_thread(drop_copies, self._store.path, self._clock.now())
 
     async def _mark_ended(self) -> None:
         """Finds orders that are over though nothing happened: those of an older program, or by changed rules."""
@@ -140,11 +136,3 @@ class Eraser:
         size = (await asyncio.to_thread(self._store.path.stat)).st_size
         in_time = size <= LARGE or now.astimezone().hour in NIGHT
         return in_time and not await retained.is_busy(self._reader, now)
-
-
-def drop_copies(store: Path, now: datetime) -> None:
-    """Deletes the copies that were made before the store's form was changed, once they are old."""
-    for copy in store.parent.glob(f"{store.stem}-before-schema-*.db"):
-        with contextlib.suppress(FileNotFoundError):
-            if now.timestamp() - copy.stat().st_mtime > COPIES_AFTER.total_seconds():
-                copy.unlink()

@@ -205,6 +205,23 @@ async def test_switched_off_nothing_is_made_and_old_ones_still_go(
     assert files(store) == []
 
 
+async def test_where_none_can_be_made_old_ones_go_all_the_same(
+    engine: Engine, store: Path, clock: EngineClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = store.parent / "backups"
+    folder.mkdir()
+    old = folder / backups.name(clock.now() - timedelta(days=15))
+    old.touch()
+    monkeypatch.setattr("daemon.backing_up.MARGIN", 2**62)
+    task = asyncio.create_task(keeper(engine, clock).run(DEFAULT))
+    try:
+        await passing(clock, lambda: any(entry.kind is Kind.BACKUP_FAILED for entry in engine.published))
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert not old.exists(), "what was erased since is still in it"
+
+
 async def test_a_failure_is_told_once_and_is_over_with_the_next_success(
     engine: Engine, tmp_path: Path, clock: EngineClock
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -176,14 +175,3 @@ async def test_a_large_file_is_rewritten_at_night(tmp_path: Path, monkeypatch: p
                 hours.append(engine.clock.now().astimezone().hour)
             await engine.pass_time(3600)
         assert hours[0] in NIGHT
-
-
-async def test_copies_from_before_a_new_schema_go_with_age(tmp_path: Path) -> None:
-    async with hub(tmp_path) as engine:
-        old, new = tmp_path / "orders-before-schema-3.db", tmp_path / "orders-before-schema-4.db"
-        for copy, age in ((old, 15), (new, 13)):
-            copy.write_bytes(b"copy")
-            moment = (engine.clock.now() - timedelta(days=age)).timestamp()
-            os.utime(copy, (moment, moment))
-        await engine.erase()
-        assert (old.exists(), new.exists()) == (False, True)

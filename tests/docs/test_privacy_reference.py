@@ -6,7 +6,7 @@ from pathlib import Path
 
 from daemon.commands.privacy import SCHEMA
 from daemon.config import load
-from daemon.privacy.eraser import COPIES_AFTER
+from daemon.core import backups
 from daemon.privacy.settings import LONGEST, PrivacySettings
 from tests.docs.test_settings_reference import PLATFORMS, SWITCHED_ON, documented, fields
 
@@ -29,7 +29,7 @@ def test_the_pages_name_the_form_and_the_limits() -> None:
     assert f"`{SCHEMA}`" in PAGE
     about = (ROOT / "docs/explanation/privacy.md").read_text("utf-8")
     assert f"at most {LONGEST.days} days" in about
-    assert f"in the data folder {COPIES_AFTER.days} days" in about
+    assert f"in the data folder {backups.LONGEST.days} days" in about
     assert f"{PrivacySettings().keep_buyer_data.days} days unless you set less or more" in about
     amazon = PLATFORMS["amazon"].longest_keep
     assert amazon is not None
