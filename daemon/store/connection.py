@@ -139,7 +139,10 @@ def _mark(mark: Path, installation: str) -> None:
 def see(data_dir: Path, newest: int) -> None:
     """Notes beside the store how far its journal has come, so that an older store in its place is noticed."""
     draft = data_dir / f"{SEEN}.new"
-    draft.write_text(f"{newest}\n", encoding="ascii")
+    with draft.open("w", encoding="ascii") as file:
+        file.write(f"{newest}\n")
+        file.flush()
+        os.fsync(file.fileno())  # else a power cut could leave it empty, and an older store would go unnoticed
     draft.chmod(0o600)
     draft.replace(data_dir / SEEN)
 

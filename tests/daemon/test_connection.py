@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from daemon.store import connection
-from daemon.store.connection import APPLICATION, Lock, StoreBusyError, StoreRefusedError, confirm, prepare
+from daemon.store.connection import APPLICATION, SEEN, Lock, StoreBusyError, StoreRefusedError, confirm, prepare, see
 from daemon.store.store import Store
 from tests.daemon.engine import VAULT
 
@@ -227,3 +227,18 @@ def test_the_first_start_has_the_newest_schema(tmp_path: Path, second: list[tupl
     opened = sqlite3.connect(path)
     assert opened.execute("pragma user_version").fetchone() == (len(second),)
     opened.close()
+
+
+def test_how_far_the_store_has_come_is_on_disk_before_it_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+
+    def sync(number: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{number}").readlink().name)
+        assert not (tmp_path / SEEN).exists()
+
+    monkeypatch.setattr(os, "fsync", sync)
+    see(tmp_path, 17)
+    assert synced == [f"{SEEN}.new"]
+    assert (tmp_path / SEEN).read_text() == "17\n"
