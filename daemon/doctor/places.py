@@ -17,6 +17,7 @@ from daemon.backup_settings import BackupSettings
 from daemon.core.doctoring import places, reach
 from daemon.core.doctoring.finding import Finding, failed, ok, warning
 from daemon.core.doctoring.places import Held
+from daemon.core.mounts import mount_of
 from daemon.doctor.machine import existing
 from daemon.doctor.scene import Scene
 from daemon.store import connection
@@ -94,7 +95,7 @@ def _files(data_dir: Path) -> list[Path]:
 def file_system(scene: Scene) -> Iterator[Finding]:
     """The kind of disk that the store is on."""
     mounts = Path("/proc/self/mountinfo").read_text("utf-8", "replace")
-    yield places.file_system(places.mount_of(mounts, str(existing(scene.data_dir).resolve())))
+    yield places.file_system(mount_of(mounts, str(existing(scene.data_dir).resolve())))
 
 
 def store(scene: Scene) -> Iterator[Finding]:

@@ -15,10 +15,13 @@ from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
+from daemon.core.mounts import NETWORK, mount_of
+
 APPLICATION = 0x0F3A_11E1  # marks the file as an orderferry store
 FILE = "orders.db"
 MARK = "installation"
 SEEN = "journal-seen"
+MOUNTS = Path("/proc/self/mountinfo")
 RESTORING = "restoring"  # stands beside the store while a backup is put in its place
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # none that people confuse; no n right before a number is needed
 
@@ -63,6 +66,7 @@ def prepare(data_dir: Path, *, restored: bool = False) -> tuple[Path, str]:
     `restored` says that a person has put back an older store: from now on nothing that it may have forgotten is sent
     before it was looked up.
     """
+    _refuse_network(data_dir)
     path, mark = data_dir / FILE, data_dir / MARK
     if (data_dir / RESTORING).exists():
         raise StoreRefusedError(
@@ -105,6 +109,21 @@ def prepare(data_dir: Path, *, restored: bool = False) -> tuple[Path, str]:
 
 CACHE = -65536  # KiB, as SQLite writes it
 BUSY = 5000  # ms
+
+
+def _refuse_network(data_dir: Path) -> None:
+    try:
+        mounts = MOUNTS.read_text("utf-8", "replace")
+    except OSError:  # no such table here: nothing can be told
+        return
+    mount = mount_of(mounts, str(data_dir.resolve()))
+    if mount is not None and mount.kind in NETWORK:
+        raise StoreRefusedError(
+            f"{data_dir} is on the network ({mount.kind} at {mount.point}), where SQLite's locks don't hold and the "
+            "store would be damaged; put data_dir on a disk of this machine"
+        )
+
+
 SETTINGS = (
     "pragma foreign_keys = on",
     "pragma secure_delete = on",

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from daemon.core.doctoring import machine, places, reach
 from daemon.core.doctoring.finding import Finding, Weight, amount, failed, ok, summary, warning
 from daemon.core.doctoring.machine import GIB, MIB, Room
-from daemon.core.doctoring.places import Answering, Header, Held, Mount
+from daemon.core.doctoring.places import Answering, Header, Held
 from daemon.core.doctoring.reach import Place, Reached
+from daemon.core.mounts import Mount, mount_of
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
@@ -219,7 +220,7 @@ not a mount
     ],
 )
 def test_the_mount_of_a_path_is_the_nearest(path: str, kind: str, *, read_only: bool) -> None:
-    mount = places.mount_of(MOUNTS, path)
+    mount = mount_of(MOUNTS, path)
     assert mount is not None
     assert (mount.kind, mount.read_only) == (kind, read_only)
 
@@ -245,7 +246,7 @@ def test_the_kind_of_disk_decides(kind: str, weight: Weight) -> None:
 def test_a_disk_that_can_not_be_written_fails_whatever_its_kind() -> None:
     assert places.file_system(Mount(kind="ext4", point="/d", read_only=True)).weight == "failed"
     assert places.file_system(None).weight == "ok"
-    assert places.mount_of("", "/d") is None
+    assert mount_of("", "/d") is None
 
 
 @pytest.mark.parametrize(

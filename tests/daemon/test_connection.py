@@ -242,3 +242,27 @@ def test_how_far_the_store_has_come_is_on_disk_before_it_counts(
     see(tmp_path, 17)
     assert synced == [f"{SEEN}.new"]
     assert (tmp_path / SEEN).read_text() == "17\n"
+
+
+@pytest.mark.parametrize(("kind", "refused"), [("nfs4", True), ("cifs", True), ("ext4", False), ("overlay", False)])
+def test_a_store_on_the_network_is_refused_before_anything_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, refused: bool
+) -> None:
+    table = tmp_path / "mountinfo"
+    table.write_text(f"22 1 8:1 / / rw - ext4 /dev/sda1 rw\n98 22 0:44 / {tmp_path} rw - {kind} server:/share rw\n")
+    monkeypatch.setattr(connection, "MOUNTS", table)
+    data = tmp_path / "data"
+    data.mkdir()
+    if refused:
+        with pytest.raises(
+            StoreRefusedError, match=f"on the network \\({kind} at .*put data_dir on a disk of this machine"
+        ):
+            prepare(data)
+        assert list(data.iterdir()) == []
+    else:
+        assert prepare(data)[0].exists()
+
+
+def test_without_the_kernels_table_nothing_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "MOUNTS", tmp_path / "none")
+    assert prepare(tmp_path)[0].exists()

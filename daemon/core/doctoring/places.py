@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Literal
@@ -10,14 +9,12 @@ from typing import Literal
 from msgspec import Struct
 
 from daemon.core.doctoring.finding import Finding, amount, failed, ok, warning
+from daemon.core.mounts import NETWORK, Mount
 
 MIB = 1024 * 1024
 
 OTHERS, GROUP_WRITES, ANYBODY_WRITES, STICKY = 0o077, 0o020, 0o002, 0o1000
 
-NETWORK = frozenset(
-    {"9p", "afs", "ceph", "cifs", "coda", "glusterfs", "lustre", "ncpfs", "nfs", "nfs4", "smb3", "smbfs"}
-)
 VOLATILE = frozenset({"tmpfs", "ramfs"})
 LARGE_LOG = 64 * MIB
 OLD_BACKUP = timedelta(days=2)
@@ -54,30 +51,6 @@ def owners(folder: Held, inside: Iterable[Held], user: int, name: str) -> Iterat
         yield warning("owner", found, f"sudo -u {folder.owner} orderferry doctor")
     elif not strange:
         yield ok("owner", f"all of {folder.path} belongs to {folder.owner}")
-
-
-class Mount(Struct, frozen=True, kw_only=True):
-    """The file system at a place."""
-
-    kind: str
-    point: str
-    read_only: bool
-
-
-def mount_of(mountinfo: str, path: str) -> Mount | None:
-    """The mount that holds an absolute path, out of the text of /proc/self/mountinfo (proc(5)); the last one wins."""
-    best: Mount | None = None
-    for line in mountinfo.splitlines():
-        before, _, after = line.partition(" - ")
-        fields, kinds = before.split(), after.split()
-        if len(fields) < 6 or len(kinds) < 3:
-            continue
-        point = re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), fields[4])
-        inside = path == point or path.startswith(point.rstrip("/") + "/")
-        if inside and (best is None or len(point) >= len(best.point)):
-            closed = "ro" in fields[5].split(",") or "ro" in kinds[2].split(",")
-            best = Mount(kind=kinds[0], point=point, read_only=closed)
-    return best
 
 
 def file_system(mount: Mount | None) -> Finding:
