@@ -17,7 +17,7 @@ from daemon.core.journal import Kind
 from daemon.mqtt.session import WINDOW
 from daemon.store import mqtt_reader
 from orderferry.testing.clock import START
-from tests.broker import Listener, broker, eventually, listening, needs_broker, wire
+from tests.broker import Listener, Wire, broker, eventually, listening, needs_broker, wire
 from tests.daemon.engine import BUYER, order, page
 from tests.daemon.engine_platforms import MarketWorld
 from tests.daemon.mqtt_rig import rig
@@ -34,6 +34,11 @@ async def more(heard: Listener, count: int = 1) -> None:
     """Returns when so many more have come."""
     enough = len(heard.messages) + count
     await eventually(lambda: len(heard.messages) >= enough, "more of them")
+
+
+async def connected(line: Wire, times: int) -> None:
+    """Returns when it has come so often: what it said before a cut may still be on its way to the listener."""
+    await eventually(lambda: line.taken >= times, f"connection number {times}")
 
 
 async def test_rows_come_as_events_from_now_on(tmp_path: Path) -> None:
@@ -103,8 +108,9 @@ async def test_none_of_a_thousand_is_lost_on_a_line_that_breaks_again_and_again(
         async with listening(to, "orderferry/events/+") as heard:
             await one.begin()
             ids = await one.write(300)
-            for _ in range(8):
+            for cuts in range(8):
                 await more(heard, chance.randrange(1, 100))
+                await connected(line, cuts + 1)
                 line.cut()
                 ids += await one.write(100)
             await told(heard, ids)
