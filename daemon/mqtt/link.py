@@ -103,6 +103,8 @@ class Link:
             await self._client.publish(topic, payload, qos=1, retain=retain, timeout=TAKE_IN)
         except MqttError as error:
             raise _lost(self._settings, error) from error
+        finally:
+            _heed_cancellation()
         if (refusal := self._client.refusal) is not None:
             raise faults.untaken(self._settings, topic, refusal.value, str(refusal))
 
@@ -123,6 +125,8 @@ class Link:
             (code,) = await self._client.subscribe(topic, qos=1, timeout=ANSWER_IN)
         except MqttError as error:
             raise _lost(self._settings, error) from error
+        finally:
+            _heed_cancellation()
         value = code if isinstance(code, int) else code.value
         return str(faults.unread(self._settings, topic, str(code))) if value >= FAILURE else None
 
@@ -185,6 +189,13 @@ async def _leave(client: _Client) -> None:
     client.timeout = GIVE_UP_IN
     with suppress(MqttError):
         await client.__aexit__(None, None, None)
+
+
+def _heed_cancellation() -> None:
+    """The library waits by `asyncio.wait_for`, which before Python 3.12 loses a cancellation that meets an answer."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _limits() -> Any:  # Properties, as below

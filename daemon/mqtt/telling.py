@@ -81,6 +81,8 @@ class Mqtt:
                 try:
                     await self._connect_and_work(settings, reader, position, requests, refusals)
                 except LinkError as error:
+                    if (task := asyncio.current_task()) is not None and task.cancelling():
+                        raise asyncio.CancelledError from error  # a loss that met our end must not undo it
                     self._went_away(error)
                 tries = 1 if self._clock.monotonic() - began > STEADY_AFTER else tries + 1
                 await self._clock.sleep(outbox.pause(tries, self._draw()))

@@ -8,17 +8,21 @@ import json
 import re
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from structlog.testing import capture_logs
 
 from daemon.core.journal import Kind
+from daemon.mqtt.faults import LinkError
+from daemon.mqtt.link import Link
+from daemon.mqtt_settings import MqttSettings
 from orderferry import Secret
 from tests.broker import Wire, broker, eventually, listening, needs_broker, wire, with_tls
 from tests.certificates import certify
+from tests.daemon.engine import Engine
 from tests.daemon.mqtt_rig import Rig, rig
 
 pytestmark = needs_broker
@@ -246,3 +250,42 @@ def logs() -> Iterator[Callable[[], list[str]]]:
     """What MQTT logs meanwhile, by name."""
     with capture_logs() as entries:
         yield lambda: [one["event"] for one in entries if one["event"].startswith("mqtt_")]
+
+
+async def test_an_end_that_meets_an_answer_is_an_end_all_the_same() -> None:
+    class Deaf:
+        """As the library's client on Python 3.11: an answer that comes at the same moment hides the cancellation."""
+
+        refusal = None
+
+        async def publish(self, *_: object, **__: object) -> None:
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+
+    link = Link(cast("Any", Deaf()), MqttSettings(host="localhost"))
+    publishing = asyncio.create_task(link.publish("orderferry/state", b"{}"))
+    await asyncio.sleep(0)
+    publishing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await publishing
+
+
+async def test_an_end_that_meets_a_loss_is_an_end_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    working = asyncio.Event()
+
+    async def work(*_: object) -> None:
+        working.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise LinkError("it hung up at this very moment") from None
+
+    async with await Engine.open(tmp_path) as engine:
+        one = Rig(engine, MqttSettings(host="localhost"))
+        monkeypatch.setattr(one.mqtt, "_connect_and_work", work)
+        running = asyncio.create_task(one.mqtt.run(one.settings))
+        await working.wait()
+        running.cancel()
+        async with asyncio.timeout(5):
+            await asyncio.wait({running})
+        assert running.cancelled()
