@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
+from typing import Any
 
 import structlog
 
@@ -79,10 +80,8 @@ class Mqtt:
             while True:
                 began = self._clock.monotonic()
                 try:
-                    await self._connect_and_work(settings, reader, position, requests, refusals)
+                    await _apart(self._connect_and_work(settings, reader, position, requests, refusals))
                 except LinkError as error:
-                    if (task := asyncio.current_task()) is not None and task.cancelling():
-                        raise asyncio.CancelledError from error  # a loss that met our end must not undo it
                     self._went_away(error)
                 tries = 1 if self._clock.monotonic() - began > STEADY_AFTER else tries + 1
                 await self._clock.sleep(outbox.pause(tries, self._draw()))
@@ -131,6 +130,20 @@ class Mqtt:
 
     def _forget(self) -> None:
         self._trouble = self._told = None
+
+
+async def _apart(work: Coroutine[Any, Any, None]) -> None:
+    """Awaits it in a task of its own: whatever it makes of its cancellation, ours stays one.
+
+    Before Python 3.13 a group of tasks that fails while it is cancelled hides that.
+    """
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.wait({task})
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    await task
 
 
 async def _save_at_last(position: Position) -> None:
