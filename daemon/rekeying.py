@@ -268,6 +268,10 @@ def _move_in(data_dir: Path, new: bytes) -> None:
 
 def _open(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None)
-    for pragma in SETTINGS:
-        connection.execute(pragma)
+    try:
+        for pragma in SETTINGS:
+            connection.execute(pragma)
+    except BaseException:
+        connection.close()
+        raise
     return connection

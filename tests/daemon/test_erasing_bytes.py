@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -128,7 +129,8 @@ async def test_a_backup_that_is_put_back_is_erased_as_the_present_store_was(tmp_
     assert carry_erasures(present, backup) == 2
     assert carry_erasures(present, backup) == 0
     assert found_in(tmp_path, sealed) == []
-    rows = sqlite3.connect(backup).execute("select external_id, erased_at is null from orders").fetchall()
+    with closing(sqlite3.connect(backup)) as store:
+        rows = store.execute("select external_id, erased_at is null from orders").fetchall()
     assert rows == [("o-1", 0), ("o-2", 0)]
 
 
