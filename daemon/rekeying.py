@@ -20,8 +20,8 @@ from msgspec import Struct
 
 from daemon.core import backups
 from daemon.core.journal import Kind
-from daemon.store.connection import FILE, SETTINGS, Lock, prepare
-from daemon.store.copies import reading, sync
+from daemon.store.connection import FILE, Lock, prepare
+from daemon.store.copies import reading, sync, writing
 from daemon.store.sealed import SAMPLES, left_to_seal, reseal
 from daemon.vault import (
     CREDENTIAL,
@@ -192,7 +192,7 @@ def _copies(data_dir: Path, folder: Path) -> list[Path]:
 
 
 def _seal_store(path: Path, vault: Vault, plan: Plan, tell: Callable[[int, int], None]) -> tuple[int, int]:
-    with closing(_open(path)) as connection:
+    with closing(writing(path)) as connection:
         total = left_to_seal(connection, vault)
         done = reseal(connection, vault, lambda count: tell(count, total))
         connection.execute(
@@ -228,7 +228,7 @@ def _seal_copy(path: Path, vault: Vault) -> bool:
     try:
         os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600))
         shutil.copyfile(path, draft)
-        with closing(_open(draft)) as connection:
+        with closing(writing(draft)) as connection:
             connection.execute("pragma journal_mode = delete")
             if reseal(connection, vault).unreadable:
                 return False
@@ -264,14 +264,3 @@ def _move_in(data_dir: Path, new: bytes) -> None:
         sync(data_dir)
     else:
         replace_file(data_dir / KEY, new)
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None)
-    try:
-        for pragma in SETTINGS:
-            connection.execute(pragma)
-    except BaseException:
-        connection.close()
-        raise
-    return connection

@@ -20,8 +20,8 @@ from msgspec import Struct
 from daemon.backing_up import BackupError, check_room, needed
 from daemon.core import backups
 from daemon.core.journal import Kind
-from daemon.store.connection import FILE, MARK, RESTORING, SETTINGS, Lock, migrate, see, take_back
-from daemon.store.copies import Contents, CopyError, contents, reading, sync
+from daemon.store.connection import FILE, MARK, RESTORING, Lock, migrate, see, take_back
+from daemon.store.copies import Contents, CopyError, contents, reading, sync, writing
 from daemon.store.erasure import carry_erasures
 from daemon.store.sealed import reseal
 from daemon.vault import OtherKeyError, Vault, VaultError, replace_file
@@ -167,7 +167,8 @@ def _whole(store: Path) -> bool:
 def _make_ready(draft: Path, present: Path, plan: Plan, seal: Vault | None) -> int:
     """Whatever the backup may have forgotten is in doubt, and what was erased meanwhile is erased; all on disk."""
     readable = present.exists() and not plan.present_is_damaged
-    with closing(_open(draft)) as connection:
+    with closing(writing(draft)) as connection:
+        connection.execute("pragma journal_mode = wal")  # a backup that was vacuumed into its file is not
         migrate(connection)
         if seal is not None:
             reseal(connection, seal)
@@ -180,7 +181,7 @@ def _make_ready(draft: Path, present: Path, plan: Plan, seal: Vault | None) -> i
             (time.time_ns() // 1_000_000, Kind.STORE_RESTORED.value, plan.file.name),
         )
     erased = carry_erasures(present, draft) if readable else 0
-    with closing(_open(draft)) as connection:
+    with closing(writing(draft)) as connection:
         connection.execute("pragma wal_checkpoint(truncate)")
     sync(draft)
     return erased
@@ -197,7 +198,7 @@ def _exchange(data_dir: Path, draft: Path, plan: Plan) -> None:
     replace_file(marker, f"{plan.aside.name if plan.aside else '-'}\n".encode())
     if plan.aside is not None:
         if present.exists() and not plan.present_is_damaged:  # a damaged one goes aside as it is
-            with closing(_open(present)) as connection:
+            with closing(writing(present)) as connection:
                 connection.execute("pragma wal_checkpoint(truncate)")
         for part in _PARTS:
             if _beside(present, part).exists():
@@ -210,18 +211,6 @@ def _exchange(data_dir: Path, draft: Path, plan: Plan) -> None:
     sync(data_dir)
     marker.unlink()
     sync(data_dir)
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None)
-    try:
-        connection.execute("pragma journal_mode = wal")
-        for pragma in SETTINGS:
-            connection.execute(pragma)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
 
 
 def _beside(path: Path, part: str) -> Path:

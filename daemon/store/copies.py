@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from daemon.store.case import when
-from daemon.store.connection import APPLICATION, newest_schema
+from daemon.store.connection import APPLICATION, SETTINGS, newest_schema
 from daemon.store.sealed import SAMPLES
 
 PATIENCE = 200_000  # steps of SQLite's machine between two looks at whether to go on
@@ -123,6 +123,18 @@ def reading(path: Path) -> sqlite3.Connection:
     """A connection to a store that nobody else has open, which leaves no file beside it."""
     alone = "" if path.with_name(f"{path.name}-wal").exists() else "&immutable=1"
     return sqlite3.connect(f"{path.as_uri()}?mode=ro{alone}", uri=True, isolation_level=None)
+
+
+def writing(path: Path) -> sqlite3.Connection:
+    """A connection that writes as the daemon's own does, to a store of which no daemon is running."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        for pragma in SETTINGS:
+            connection.execute(pragma)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def sync(path: Path) -> None:
